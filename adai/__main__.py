@@ -1,0 +1,174 @@
+"""The command line: `python -m adai run | sweep | records | ledger`."""
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from adai import experiments, records
+from adai.records import RecordError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 well, 1 something was found or failed, 2 wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except (RecordError, OSError) as error:
+        message = str(error)
+    except ModuleNotFoundError as error:
+        if error.name.split(".")[0] == "adai":
+            raise
+        message = f"{error.name} is not installed; the package's extras 'experiments' and 'book' bring it"
+    except KeyboardInterrupt:
+        message = "stopped; every finished run has its record, the same command does the rest"
+    print(f"adai: error: {message}", file=sys.stderr)
+    return 2
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train one run, unless it has a record."""
+    spec = experiments.find(arguments.run, arguments.scale)
+    with _output(arguments) as folder:
+        path = records.path_of(spec, folder)
+        if path.exists():
+            print(f"{arguments.run} has a record: {path}")
+            return 0
+        from adai.training import train
+
+        record = train(spec, progress=True)
+        record.save(folder)
+        print(_line(arguments.run, record))
+        print(f"record: {path}" if arguments.keep else "a smoke run leaves no record; --out DIR keeps one")
+    return 0
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Train all runs of an experiment that have no record, side by side, and print its table."""
+    from adai.experiments.sweep import sweep
+
+    specs = experiments.runs(arguments.experiment, arguments.scale)
+    failed = []
+    with _output(arguments) as folder:
+        missing = {name: spec for name, spec in specs.items() if not records.path_of(spec, folder).exists()}
+        if len(missing) < len(specs):
+            print(f"{len(specs) - len(missing)} of {len(specs)} runs have a record")
+        for done, (name, result) in enumerate(sweep(missing, folder, jobs=arguments.jobs), start=1):
+            if isinstance(result, BaseException):
+                failed.append(name)
+                line = f"{name}  failed: {type(result).__name__}: {result}"
+            else:
+                line = _line(name, result)
+            print(f"[{done:{len(str(len(missing)))}}/{len(missing)}] {line}", flush=True)
+        finished = records.load(arguments.experiment, scale=arguments.scale, folder=folder)
+        print(experiments.module(arguments.experiment).table(finished))
+    if failed:
+        print(f"adai: {len(failed)} of {len(missing)} runs failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Repeat the first steps of every record, and report each record that cannot be repeated."""
+    folder = records.default_folder()
+    names = [arguments.experiment] if arguments.experiment else sorted(p.name for p in folder.iterdir() if p.is_dir())
+    good = bad = 0
+    for name in names:
+        known = experiments.known(name)
+        for path, record in records.read_all(name, folder):
+            found = [str(record)] if isinstance(record, RecordError) else _faults(record, known)
+            for fault in found:
+                print(f"{path.relative_to(folder)}: {fault}")
+            good, bad = (good, bad + 1) if found else (good + 1, bad)
+    print(f"{good + bad} records checked, {bad} bad")
+    return 1 if bad else 0
+
+
+def add(arguments: argparse.Namespace) -> int:
+    """File a record that was made elsewhere, once it has been checked."""
+    record = records.read(arguments.file)
+    path = records.path_of(record.spec, records.default_folder())
+    if path.exists():
+        raise RecordError(f"this run has a record already: {path}")
+    if found := _faults(record, experiments.known(record.spec.experiment)):
+        for fault in found:
+            print(f"{arguments.file}: {fault}")
+        return 1
+    print(f"filed as {record.save(records.default_folder())}")
+    return 0
+
+
+def ledger(arguments: argparse.Namespace) -> int:
+    """Show what the book has checked."""
+    from adai.book import ledger
+
+    return ledger.main(arguments.json, arguments.part)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="adai", description="Runs, records and checks of the Adaptive Inertia book.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    training = argparse.ArgumentParser(add_help=False)
+    training.add_argument("--scale", choices=records.SCALES, default="laptop", help="default: laptop")
+    training.add_argument("--out", type=Path, metavar="DIR", help="folder of the records (default: book/records)")
+
+    command = commands.add_parser("run", parents=[training], help=run.__doc__, description=run.__doc__)
+    command.add_argument("run", help="its name, such as digits/adai/0")
+    command.set_defaults(command=run)
+
+    command = commands.add_parser("sweep", parents=[training], help=sweep.__doc__, description=sweep.__doc__)
+    command.add_argument("experiment", choices=experiments.EXPERIMENTS)
+    command.add_argument("--jobs", type=_jobs, default=_cores(), help="runs side by side (default: one per core)")
+    command.set_defaults(command=sweep)
+
+    command = commands.add_parser("records", help="Check records, or add one.")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser("check", help=check.__doc__, description=check.__doc__)
+    action.add_argument("experiment", nargs="?", choices=experiments.EXPERIMENTS, help="only this one's")
+    action.set_defaults(command=check)
+    action = actions.add_parser("add", help=add.__doc__, description=add.__doc__)
+    action.add_argument("file", type=Path)
+    action.set_defaults(command=add)
+
+    command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
+    command.add_argument("--json", action="store_true", help="print it as JSON")
+    command.add_argument("--part", choices=("theory", "experiments"), help="only this part")
+    command.set_defaults(command=ledger)
+    return parser
+
+
+@contextmanager
+def _output(arguments: argparse.Namespace):
+    """The folder that records go to; smoke runs prove the path each time anew and are never filed in the book."""
+    arguments.keep = arguments.out is not None or arguments.scale != "smoke"
+    if arguments.keep:
+        yield arguments.out or records.default_folder()
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+
+
+def _faults(record: records.Record, known: dict[str, records.Spec]) -> list[str]:
+    from adai.training import first_steps
+
+    return records.faults(record, known=known, rerun=first_steps)
+
+
+def _line(name: str, record: records.Record) -> str:
+    return f"{name}  test error {record.curves['test_error'][-1]:.2f} %  {record.seconds:.1f} s"
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, expected 1 or more")
+    return int(text)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""One style for all figures: vector, transparent, the same bytes at every run, and readable in light and dark.
+
+Ink and grid are drawn in two reserved colours, which the site maps to the theme's (`adai.book.site`). The colours of
+series reach 3:1 on white and on the dark ground alike, and stay apart for colour-blind readers.
+"""
+
+INK, GRID = "#1f2933", "#d5dbe1"
+DARK_INK, DARK_GRID = "#d8dee6", "#3b4450"
+"""What ink and grid become on a dark ground."""
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f7fc4", "#d9631e", "#1a9171", "#a65fb5", "#7b8794"
+OPTIMIZER = {"Adai": ORANGE, "AdaiW": PURPLE, "SGD M": BLUE, "Adam": GREEN}
+"""Colour of each optimizer, the same in every chapter."""
+
+
+def style() -> None:
+    """Makes matplotlib draw in the book's style, and the notebook show deterministic SVG."""
+    import matplotlib as mpl
+    from cycler import cycler
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    mpl.rcParams.update(mpl.rcParamsDefault)
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (6.4, 3.4),
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, PURPLE, GREY]),
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "grid.color": GRID,
+            "grid.linewidth": 0.6,
+            "legend.frameon": False,
+            "legend.labelcolor": INK,
+            "font.size": 10,
+            "svg.hashsalt": "adai",
+            "svg.fonttype": "path",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "axes.titlecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+        }
+    )
+    set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+
+
+def rounded(values: object, digits: int = 4) -> object:
+    """Values to a few significant digits, so that a figure does not depend on the processor's last bits.
+
+    Args:
+        values: anything NumPy can make an array of.
+        digits: significant digits kept; far more than a figure's resolution.
+    """
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+        return np.where(np.isfinite(scale), np.round(values * scale) / scale, values)

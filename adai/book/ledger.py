@@ -1,0 +1,107 @@
+"""The ledger: what the chapters' stored checks say of every numbered item of the paper.
+
+It reads nothing but the notebooks' outputs, which the tests re-run and compare; so a verdict is only ever what a run
+earned. Standard library only: the site is rendered without SymPy.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from adai.book.items import EXPERIMENTS, HOME, NOTEBOOK, part
+
+MIME = "application/vnd.adai.check+json"
+ROOT = Path(__file__).parents[2]
+VERDICTS = ["wrong", "typo", "loose", "not reproduced", "undecided", "leading order", "reproduced", "holds"]
+"""From the worst: the verdict on an item is the worst of its checks'."""
+
+
+@dataclass
+class Entry:
+    """One item of the paper and what its checks found."""
+
+    id: str
+    part: str
+    chapter: str
+    notebook: str
+    anchor: str = ""
+    kind: list[str] = field(default_factory=list)
+    verdict: str = "not yet checked"
+    statement: str = ""
+    corrected: str = ""
+    evidence: str = ""
+    mutants_tried: int = 0
+    mutants_rejected: int = 0
+    equivalent: list[str] = field(default_factory=list)
+    uses: list[str] = field(default_factory=list)
+    assumes: list[str] = field(default_factory=list)
+    checked: bool = False
+
+
+def notebooks(root: Path = ROOT) -> list[Path]:
+    """All chapters that are notebooks, in a stable order."""
+    return sorted(p for p in (root / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def checks(notebook: Path) -> Iterator[dict]:
+    """The records of the checks whose outputs a notebook stores, in order."""
+    for cell in json.loads(notebook.read_text())["cells"]:
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                yield output["data"][MIME]
+
+
+def entries(root: Path = ROOT) -> list[Entry]:
+    """One entry for each item of the paper, checked or not, in the paper's order."""
+    found = {}
+    for item, title in HOME.items():
+        missing = "not run" if part(item) == EXPERIMENTS else "not yet checked"
+        found[item] = Entry(item, part(item), title, NOTEBOOK[title], verdict=missing)
+    for notebook in notebooks(root):
+        for check in checks(notebook):
+            _add(found[check["id"]], check, str(notebook.relative_to(root).with_suffix("")))
+    return list(found.values())
+
+
+def _add(entry: Entry, check: dict, notebook: str) -> None:
+    """Enters one more check of an item; the home of the item is the chapter it was first checked in."""
+    if not entry.checked:
+        entry.notebook, entry.verdict, entry.checked = notebook, check["verdict"], True
+        entry.anchor = f"equation-{entry.id.replace(':', '-')}" if entry.id.startswith("eq:") else entry.id
+    entry.verdict = min(entry.verdict, check["verdict"], key=VERDICTS.index)
+    entry.kind += [check["kind"]] if check["kind"] not in entry.kind else []
+    entry.statement = entry.statement or check["printed"]
+    entry.corrected = entry.corrected or check["corrected"]
+    entry.evidence = "; ".join(filter(None, [entry.evidence, check["evidence"]]))
+    entry.mutants_tried += check["mutants"]["tried"]
+    entry.mutants_rejected += check["mutants"]["rejected"]
+    entry.equivalent += check["mutants"]["equivalent"]
+    entry.uses += [i for i in check["uses"] if i not in entry.uses]
+    entry.assumes += [i for i in check["assumes"] if i not in entry.assumes]
+
+
+def rests_on_checked(entry: Entry, by_id: dict[str, Entry]) -> bool:
+    """Whether the item and everything that it uses, however far down, is checked."""
+    return entry.checked and all(rests_on_checked(by_id[i], by_id) for i in entry.uses)
+
+
+def main(as_json: bool = False, only: str | None = None) -> int:
+    """Prints the ledger.
+
+    Args:
+        as_json: every item in full, as JSON; else a line for each, and counts.
+        only: 'theory' or 'experiments'.
+
+    Returns:
+        1 when an item has no check, else 0.
+    """
+    listed = [e for e in entries() if only in (None, e.part)]
+    if as_json:
+        print(json.dumps([asdict(e) for e in listed], indent=1, ensure_ascii=False))
+    else:
+        for e in listed:
+            mutants = f"{e.mutants_rejected}/{e.mutants_tried}" if e.mutants_tried else ""
+            print(f"{e.id:8} {e.verdict:16} {'+'.join(e.kind):24} {mutants:8} {e.chapter}")
+        print(f"{sum(e.checked for e in listed)} of {len(listed)} items have a check")
+    return int(not all(e.checked for e in listed))

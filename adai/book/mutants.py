@@ -1,0 +1,120 @@
+"""Mutants of a formula: what a claim would read if one thing in it were wrong."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+
+import mpmath
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+Domain = Mapping[sp.Symbol, tuple[float, float]]
+DIGITS = 50
+
+
+def mutants(claim: sp.Expr) -> list[sp.Expr]:
+    """The claim with one thing changed, each way once.
+
+    Each factor doubled, each sign flipped, each exponent and integer moved by one, each term dropped.
+
+    Args:
+        claim: any SymPy expression, or a matrix, which is mutated entry by entry.
+    """
+    if isinstance(claim, sp.MatrixBase):
+        changed = [
+            claim.as_mutable().copy().__class__(claim.rows, claim.cols, [*claim[:i], m, *claim[i + 1 :]])
+            for i in range(len(claim))
+            for m in mutants(claim[i])
+        ]
+        return list(dict.fromkeys(sp.ImmutableMatrix(m) for m in changed))
+    found = dict.fromkeys(m for m in _mutated(sp.sympify(claim)) if m != claim and not m.has(sp.nan, sp.zoo, sp.oo))
+    return list(found)
+
+
+def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
+    """Mutants of this node, then of each of its parts in place."""
+    if isinstance(node, sp.Rational):
+        p, q = node.p, node.q
+        yield from (sp.Rational(p + 1, q), sp.Rational(p - 1, q), -node)
+        if q > 1:
+            yield sp.Rational(p, q + 1)
+        return
+    if isinstance(node, sp.Expr):
+        yield from (2 * node, -node)
+    if isinstance(node, sp.Pow | sp.exp):
+        base, exponent = node.as_base_exp()
+        yield from (base ** (exponent + 1), base ** (exponent - 1))
+    if isinstance(node, sp.Add):
+        yield from (node - term for term in node.args)
+    for i, arg in enumerate(node.args):
+        if isinstance(arg, sp.Expr) and not _bound(node, i):
+            for mutant in _mutated(arg):
+                yield node.func(*node.args[:i], mutant, *node.args[i + 1 :])
+
+
+def _bound(node: sp.Basic, i: int) -> bool:
+    """Whether argument i only names a variable: of a derivative, an integral, a sum, or an unknown function."""
+    return isinstance(node, AppliedUndef) or (isinstance(node, sp.Derivative | sp.Integral | sp.Sum) and i > 0)
+
+
+def points(symbols: set[sp.Symbol], domain: Domain, seed: str, count: int) -> list[dict[sp.Symbol, mpmath.mpf]]:
+    """Random points of the claim's domain, the same at every run.
+
+    Args:
+        symbols: what to choose values for.
+        domain: interval of each symbol; those it leaves out get one that fits their assumptions.
+        seed: different seeds give different points.
+        count: how many.
+    """
+    draw = random.Random(seed)
+    ordered = sorted(symbols, key=str)
+    return [{s: _value(s, domain.get(s), draw) for s in ordered} for _ in range(count)]
+
+
+def _value(symbol: sp.Symbol, interval: tuple[float, float] | None, draw: random.Random) -> mpmath.mpf:
+    if interval is None:
+        interval = (0.25, 2.5) if symbol.is_positive else (-2.5, -0.25) if symbol.is_negative else (-2.5, 2.5)
+        if symbol.is_integer:
+            interval = (1, 7) if symbol.is_positive else (-6, 6)
+    low, high = interval
+    return mpmath.mpf(draw.randint(int(low), int(high)) if symbol.is_integer else draw.uniform(low, high))
+
+
+def concrete(expression: sp.Expr, seed: str) -> sp.Expr:
+    """The expression with each unknown function replaced by a random polynomial, and what is left done."""
+    for name in {f.func for f in expression.atoms(AppliedUndef)}:
+        c = random.Random(f"{seed} {name}").sample(range(1, 8), 4)
+
+        def polynomial(*args: sp.Expr, c: list[int] = c) -> sp.Expr:
+            return c[0] + sum(c[1] * a + c[2] * a**2 + sp.Rational(c[3], 7) * a**3 for a in args) + sp.prod(args)
+
+        expression = expression.replace(name, polynomial)
+    return expression.doit()
+
+
+def evaluator(expression: sp.Expr, seed: str) -> Callable[[dict], mpmath.mpf]:
+    """A function from a point to the expression's value there, to 50 digits."""
+    expression = concrete(sp.sympify(expression), seed)
+    symbols = sorted(expression.free_symbols, key=str)
+    compiled = sp.lambdify(symbols, expression, "mpmath")
+
+    def value(at: dict) -> mpmath.mpf:
+        with mpmath.workdps(DIGITS):
+            return compiled(*(at[s] for s in symbols))
+
+    return value
+
+
+def same(a: sp.Expr, b: sp.Expr, domain: Domain, seed: str, count: int = 8) -> bool:
+    """Whether two expressions have equal values, to 50 digits, at random points of the domain."""
+    if isinstance(a, sp.MatrixBase):
+        return all(same(x, y, domain, seed, count) for x, y in zip(a, b, strict=True))
+    values = evaluator(a, seed), evaluator(b, seed)
+    for at in points(a.free_symbols | b.free_symbols, domain, seed, count):
+        try:
+            x, y = (value(at) for value in values)
+        except ZeroDivisionError:
+            return False
+        with mpmath.workdps(DIGITS):
+            if abs(x - y) > mpmath.mpf(10) ** (10 - DIGITS) * (abs(x) + abs(y)):
+                return False
+    return True

@@ -1,0 +1,399 @@
+"""Sphinx extension of the book's site.
+
+It inlines figures so that they follow the theme, numbers equations and statements as the paper does, renders
+the ledger, and serves MathJax from the site itself. Like all that renders the book it needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections import Counter
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.domains.math import MathDomain
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.fileutil import copy_asset
+
+from adai.book import ledger
+from adai.book.figures import GRID, INK
+from adai.book.ledger import Entry
+
+logger = logging.getLogger(__name__)
+
+# Figures ------------------------------------------------------------------------------------------
+
+THEMED = {INK: "var(--adai-ink)", GRID: "var(--adai-grid)"}
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", XLINK)
+
+
+def inline_svg(source: str, name: str, alt: str) -> str:
+    """An SVG file's text as an element to put into a page.
+
+    Args:
+        source: the SVG file's text.
+        name: the element's id; all ids inside are prefixed with it, so that a page can hold many figures.
+        alt: alternative text, which becomes the title that a screen reader reads.
+
+    Returns:
+        The `<svg>` element, as wide as drawn but never wider than its column, the reserved colours mapped to
+        the theme's.
+
+    Raises:
+        xml.etree.ElementTree.ParseError: if the source is not well-formed.
+    """
+    root = ElementTree.fromstring(source)
+    for metadata in root.findall(f"{{{SVG}}}metadata"):
+        root.remove(metadata)
+    for element in root.iter():
+        for key, value in element.items():
+            element.set(key, _inline_attribute(key, value, name))
+        if element.tag == f"{{{SVG}}}style":  # an inline style sheet would otherwise rule the whole page
+            element.text = f"#{name} {{ {_themed(element.text or '')} }}"
+    title = ElementTree.Element(f"{{{SVG}}}title", id=f"{name}-title")
+    title.text = alt
+    root.insert(0, title)
+    root.attrib.pop("height", None)  # it follows from the width and the viewBox
+    root.attrib.update({"id": name, "class": "adai-figure", "role": "img", "aria-labelledby": f"{name}-title"})
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _inline_attribute(key: str, value: str, name: str) -> str:
+    if key == "id":
+        return f"{name}-{value}"
+    if key in ("href", f"{{{XLINK}}}href"):
+        return re.sub(r"^#", f"#{name}-", value)
+    return _themed(re.sub(r"url\((['\"]?)#", rf"url(\1#{name}-", value))
+
+
+def _themed(text: str) -> str:
+    for colour, variable in THEMED.items():
+        text = re.sub(re.escape(colour), variable, text, flags=re.IGNORECASE)
+    return text
+
+
+class InlineFigures(SphinxPostTransform):
+    """Puts SVG images into the page itself, where the theme's colours reach them."""
+
+    default_priority = 90
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        figures = [image for image in self.document.findall(nodes.image) if image["uri"].endswith(".svg")]
+        for number, image in enumerate(figures, start=1):
+            source = (Path(self.env.srcdir) / image["uri"]).read_text("utf-8")
+            svg = inline_svg(source, f"figure-{number}", image.get("alt", ""))
+            image.replace_self(nodes.raw("", svg, format="html"))
+
+
+def demand_alternative_text(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn of every image without a text that says what it shows."""
+    for image in doctree.findall(nodes.image):
+        alt = image.get("alt", "").strip()
+        if alt in ("", image["uri"], Path(image["uri"]).name):
+            cell = image.parent
+            while cell and "cell_index" not in cell:
+                cell = cell.parent
+            where = f"figure of cell {cell['cell_index'] + 1}" if cell else f"image {image['uri']}"
+            hint = "in the cell's metadata, mystnb: image: alt" if cell else "between the brackets of ![…]"
+            logger.warning("%s has no alternative text; say what it shows (%s)", where, hint, location=app.env.docname)
+
+
+# The paper's numbers ------------------------------------------------------------------------------
+
+STATEMENTS = {
+    "thm": "theorem",
+    "prop": "proposition",
+    "lem": "lemma",
+    "asm": "assumption",
+    "alg": "algorithm",
+}
+NAMES = {"eq": "Equation", "tab": "Table", "fig": "Figure"} | {k: v.title() for k, v in STATEMENTS.items()}
+
+
+class PaperMathDomain(MathDomain):
+    """Numbers an equation labelled `eq:18` 18, wherever it stands, as the paper does."""
+
+    def note_equation(self, docname: str, labelid: str, location: Any = None) -> None:
+        super().note_equation(docname, labelid, location)
+        if match := re.fullmatch(r"eq:(\d+)", labelid):
+            self.equations[labelid] = (docname, int(match[1]))
+        else:
+            logger.warning(
+                "equation label %r: only the paper's equations are numbered, by labels such as eq:18; "
+                "leave others unlabelled (and their environments starred: align*)",
+                labelid,
+                location=location,
+            )
+
+
+def number_statements_as_the_paper(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Give theorems, algorithms … labelled as `thm:1` the paper's number, after Sphinx has counted them."""
+    for numbers in env.toc_fignumbers.values():
+        for kind, figtype in STATEMENTS.items():
+            for label in numbers.get(figtype, {}):
+                if match := re.fullmatch(rf"{kind}:(\d+)", label):
+                    numbers[figtype][label] = (int(match[1]),)
+    return []
+
+
+# The ledger ---------------------------------------------------------------------------------------
+
+UNCHECKED = "not yet checked"
+
+
+def _item(entry: Entry) -> str:
+    """MyST source that names an item and links to the place where it is stated, if it is."""
+    kind, number = entry.id.split(":")
+    if not entry.anchor:
+        return f"{NAMES[kind]} {number}"
+    if kind == "eq":
+        return f"Equation {{eq}}`{entry.id}`"
+    return f"{{prf:ref}}`{entry.id}`" if kind in STATEMENTS else f"{{ref}}`{NAMES[kind]} {number} <{entry.id}>`"
+
+
+def _formula(latex: str) -> str:
+    return f"${' '.join(latex.split())}$" if latex else ""
+
+
+def _ranges(items: list[str]) -> str:
+    """`['eq:4', 'eq:5', 'thm:2']` as 'Equations 4-5; Theorem 2'."""
+    names = []
+    for kind, group in groupby(items, key=lambda item: item.split(":")[0]):
+        numbers = [int(item.split(":")[1]) for item in group]
+        runs: list[list[int]] = []
+        for n in numbers:
+            if runs and n == runs[-1][-1] + 1:
+                runs[-1].append(n)
+            else:
+                runs.append([n])
+        spans = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+        names.append(f"{NAMES[kind]}{'s' if len(numbers) > 1 else ''} {spans}")
+    return "; ".join(names)
+
+
+def ledger_source(entries: list[Entry]) -> str:
+    """MyST source of the ledger: a table for each verdict, then what is not yet checked, by chapter."""
+    by_id = {entry.id: entry for entry in entries}
+    checked = [entry for entry in entries if entry.checked]
+    counts = Counter(entry.verdict for entry in checked)
+    tally = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    lines = [f"**{len(checked)} of {len(entries)} items are checked**{f': {tally}' if tally else ''}.", ""]
+    for verdict, n in counts.items():
+        lines += [
+            f":::{{rubric}} {verdict.capitalize()} ({n})",
+            ":::",
+            "",
+            "::::{list-table}",
+            ":header-rows: 1",
+        ]
+        lines += [":class: adai-ledger", ""]
+        rows = [["Item", "Statement", "Shown by", "Mutants rejected", "Rests on"]]
+        for entry in (e for e in checked if e.verdict == verdict):
+            statement = _formula(entry.statement)
+            if entry.corrected:
+                statement += f"; corrected: {_formula(entry.corrected)}"
+            mutants = f"{entry.mutants_rejected} of {entry.mutants_tried}" if entry.mutants_tried else "–"
+            uses = ", ".join(_item(by_id[item]) for item in entry.uses)
+            rows.append([_item(entry), statement, ", ".join(entry.kind), mutants, uses])
+        for row in rows:
+            lines += [f"{'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
+        lines += ["::::", ""]
+    missing = [entry for entry in entries if not entry.checked]
+    if missing:
+        lines += [f":::{{rubric}} {UNCHECKED.capitalize()} ({len(missing)})", ":::", ""]
+    for chapter in dict.fromkeys(entry.chapter for entry in missing):
+        items = [entry.id for entry in missing if entry.chapter == chapter]
+        lines += [f"*{chapter}* ({len(items)})", f": {_ranges(items)}", ""]
+    return "\n".join(lines)
+
+
+def errata_source(entries: list[Entry]) -> str:
+    """MyST source of the errata: each printed form that fails, the form that holds, and what showed it."""
+    lines = []
+    for entry in entries:
+        if "erratum" in entry.kind:
+            lines += [
+                f"::::{{admonition}} {_item(entry)}: {entry.verdict}",
+                "Printed:",
+                "",
+                f"$${entry.statement}$$",
+                "",
+            ]
+            lines += ["Corrected:", "", f"$${entry.corrected}$$", "", entry.evidence, "::::", ""]
+    return "\n".join(lines) or "No erratum has been shown so far."
+
+
+class LedgerGraph(nodes.General, nodes.Element):
+    """Which statement rests on which; its children are the links of its items, resolved like any other."""
+
+
+class LedgerDirective(SphinxDirective):
+    """`:::{ledger}`: every item of the paper and how it fared, then the graph of what rests on what."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()  # any chapter may have changed it
+        entries = ledger.entries(Path(self.env.srcdir))
+        graph = LedgerGraph(entries=entries)
+        for entry in entries:
+            if entry.anchor:
+                graph += nodes.inline("", "", *self.parse_text_to_nodes(_item(entry)), item=entry.id)
+        return [graph, *self.parse_text_to_nodes(ledger_source(entries))]
+
+
+class ErrataDirective(SphinxDirective):
+    """`:::{errata}`: only what the paper prints wrongly."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        return self.parse_text_to_nodes(errata_source(ledger.entries(Path(self.env.srcdir))))
+
+
+class DrawLedgerGraph(SphinxPostTransform):
+    """Draws the graph once its links are resolved; formats other than HTML go without it."""
+
+    default_priority = 90
+
+    def run(self, **kwargs: Any) -> None:
+        for graph in list(self.document.findall(LedgerGraph)):
+            links = {}
+            for child in graph.children:
+                for reference in child.findall(nodes.reference):
+                    links[child["item"]] = reference.get("refuri") or f"#{reference['refid']}"
+            svg = nodes.raw("", draw_graph(graph["entries"], links), format="html")
+            graph.replace_self(svg if self.app.builder.format == "html" else [])
+
+
+def layers(uses: dict[str, list[str]]) -> dict[str, int]:
+    """The column of each item: one right of the rightmost item that it uses.
+
+    Raises:
+        ValueError: if an item rests on itself.
+    """
+    column: dict[str, int] = {}
+
+    def place(item: str, above: tuple[str, ...]) -> int:
+        if item in above:
+            raise ValueError(f"the ledger is circular: {' uses '.join((*above, item))}; derive one without the other")
+        if item not in column:
+            column[item] = 1 + max((place(used, (*above, item)) for used in uses.get(item, [])), default=-1)
+        return column[item]
+
+    for item in uses:
+        place(item, ())
+    return column
+
+
+LEGEND = {
+    "founded": "rests only on checked items",
+    "checked": "checked, rests on unchecked ones",
+    "planned": "not yet checked",
+}
+BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 64, 24, 116, 34
+
+
+def draw_graph(entries: list[Entry], links: dict[str, str]) -> str:
+    """An SVG of the checked items and of those they use, from left to right.
+
+    Args:
+        entries: the ledger.
+        links: address of each item that has one; its box becomes a link.
+
+    Returns:
+        An SVG element with its legend in a box that scrolls; empty where nothing is checked.
+    """
+    uses = {entry.id: entry.uses for entry in entries if entry.checked}
+    column = layers(uses)
+    if not column:
+        return ""
+    items = [entry.id for entry in entries if entry.id in column]
+    state: dict[str, str] = {}
+    for item in sorted(items, key=column.__getitem__):  # what an item uses comes before it
+        founded = all(state[used] == "founded" for used in uses.get(item, []))
+        state[item] = "planned" if item not in uses else "founded" if founded else "checked"
+    filled: Counter[int] = Counter()
+    place: dict[str, tuple[int, int]] = {}
+    for item in items:
+        place[item] = (1 + COLUMN * column[item], 1 + ROW * filled[column[item]])
+        filled[column[item]] += 1
+    width, height = 2 + COLUMN * max(column.values()) + BOX_WIDTH, ROW * max(filled.values())
+    arrows = [_arrow(place[used], place[item]) for item in uses for used in uses[item]]
+    boxes = [_box(item, *place[item], state[item], links.get(item)) for item in items]
+    legend = "".join(f'<li class="{name}">{text}</li>' for name, text in LEGEND.items() if name in state.values())
+    svg = (
+        f'<svg role="group" aria-label="Which item rests on which" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}">{"".join(arrows + boxes)}</svg>'
+    )
+    return f'<div class="adai-graph"><ul>{legend}</ul><div>{svg}</div></div>'
+
+
+def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
+    x0, y0, x1, y1 = start[0] + BOX_WIDTH, start[1] + BOX_HEIGHT // 2, end[0], end[1] + BOX_HEIGHT // 2
+    bend = (COLUMN - BOX_WIDTH) // 2
+    return f'<path d="M{x0} {y0}C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}"/>'
+
+
+def _box(item: str, x: int, y: int, state: str, link: str | None) -> str:
+    kind, number = item.split(":")
+    text = f"({number})" if kind == "eq" else f"{kind.title()} {number}"
+    shape = (
+        f'<g class="{state}"><title>{NAMES[kind]} {number}: {LEGEND[state]}</title>'
+        f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="4"/>'
+        f'<text x="{x + BOX_WIDTH / 2}" y="{y + 17}">{text}</text></g>'
+    )
+    return f'<a href="{escape(link)}">{shape}</a>' if link else shape
+
+
+# The site's own files -----------------------------------------------------------------------------
+
+MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
+
+
+def copy_mathjax(app: Sphinx) -> None:
+    """Put the part of MathJax that TeX needs (2 MB of 24) beside the pages; none asks another host."""
+    if app.builder.format == "html":
+        package = importlib.metadata.distribution("sphinx-mathjax-offline")
+        for part in MATHJAX_PARTS:
+            source = Path(str(package.locate_file("sphinx-mathjax-offline/static/mathjax"))) / part
+            target = Path(app.outdir, "_static/mathjax", part)
+            copy_asset(source, target if source.is_dir() else target.parent)
+
+
+def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Take away the live-code scripts, which Jupyter Book loads twice on each page even when they are off."""
+    for kind in ("script_files", "css_files"):
+        files = context[kind]
+        context[kind] = [f for f in files if "thebe" not in f"{f.filename} {f.attributes}".lower()]
+
+
+def own_functions_and_classes(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Keep what a module imports, and its constants, out of its part of the API page."""
+    return True if member.imported or member.type == "data" else None
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect all of the above to Sphinx."""
+    app.add_domain(PaperMathDomain, override=True)
+    app.add_node(LedgerGraph)
+    app.add_directive("ledger", LedgerDirective)
+    app.add_directive("errata", ErrataDirective)
+    app.add_post_transform(InlineFigures)
+    app.add_post_transform(DrawLedgerGraph)
+    app.connect("autodoc-skip-member", own_functions_and_classes)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("doctree-read", demand_alternative_text)
+    app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
+    app.connect("html-page-context", drop_thebe, priority=999)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

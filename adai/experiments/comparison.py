@@ -1,0 +1,121 @@
+"""Test errors of several optimizers side by side, over seeds, and paired against a baseline."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from adai.records import Record, comparable
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds.
+
+    Args:
+        mean: in percentage points.
+        std: the sample standard deviation; None with fewer than two seeds.
+        n: how many seeds.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Estimate":
+        """Estimate from one value per seed, at least one."""
+        values = list(values)
+        return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean by Student's t, or None with fewer than two seeds."""
+        if self.std is None:
+            return None
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.n - 1, 0.975)) * self.std / self.n**0.5
+        return self.mean - half, self.mean + half
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}" + ("" if self.std is None else f" ± {self.std:.2f}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One optimizer of a comparison; a field is None where there is no run to compute it from.
+
+    Args:
+        label: the optimizer as a reader knows it.
+        last: test error of the last epoch.
+        best: test error of the best epoch of each run, chosen on the test set as the paper does, so optimistic.
+        difference: last-epoch test error minus the baseline's at the same seed.
+    """
+
+    label: str
+    last: Estimate | None
+    best: Estimate | None
+    difference: Estimate | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows by optimizer, in the experiment's order, with the scale and data set they all share."""
+
+    rows: dict[str, Row]
+    baseline: str
+    scale: str | None
+    data: str | None
+
+    def __getitem__(self, optimizer: str) -> Row:
+        return self.rows[optimizer]
+
+    def cells(self) -> list[list[str]]:
+        """The table as text, its heading first; what nobody has run yet is an empty cell."""
+        against = f"minus {self.rows[self.baseline].label} [95 %]"
+        lines = [["optimizer", "seeds", "last epoch, %", "best epoch, %", against]]
+        for row in self.rows.values():
+            interval = row.difference and row.difference.interval
+            difference = f"{row.difference.mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
+            seeds = str(row.last.n if row.last else 0)
+            lines.append([row.label, seeds, str(row.last or ""), str(row.best or ""), difference])
+        return lines
+
+    def __str__(self) -> str:
+        cells = self.cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+        return "\n".join([f"test error, {self.data or 'no data'}, scale {self.scale or 'none'}", *lines])
+
+    def _repr_markdown_(self) -> str:
+        heading, *rows = ("| " + " | ".join(line) + " |" for line in self.cells())
+        return "\n".join([heading, "| --- |" + " ---: |" * (len(self.cells()[0]) - 1), *rows])
+
+
+def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str) -> Comparison:
+    """Compare the test errors of optimizers.
+
+    Args:
+        records: runs of one scale and data set.
+        labels: the optimizers to show, in order, with their labels.
+        baseline: the optimizer against which the others are paired, seed by seed.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    records = comparable(records)
+    errors = {name: {} for name in labels}
+    for record in records:
+        errors[record.spec.optimizer][record.spec.seed] = record.curves["test_error"]
+    rows = {}
+    for name, label in labels.items():
+        runs = errors[name]
+        paired = runs.keys() & errors[baseline].keys() if name != baseline else ()
+        rows[name] = Row(
+            label,
+            last=Estimate.of(curve[-1] for curve in runs.values()) if runs else None,
+            best=Estimate.of(min(curve) for curve in runs.values()) if runs else None,
+            difference=Estimate.of(runs[s][-1] - errors[baseline][s][-1] for s in paired) if paired else None,
+        )
+    first = records[0] if records else None
+    return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"])

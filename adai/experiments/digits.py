@@ -1,0 +1,83 @@
+"""Adai, SGD with momentum and Adam train a small network on scikit-learn's digits.
+
+Nothing is tuned. Learning rates, momentum and weight decay are the paper's for CIFAR-10 (App. D.1), network and
+number of epochs were chosen by the time they take, and all of it, seeds included, was fixed before any test error
+was seen.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any
+
+from adai.book.figures import OPTIMIZER as COLOURS
+from adai.experiments.comparison import Comparison, compare
+from adai.records import Record, Spec, comparable
+
+LABELS = {"adai": "Adai", "sgd": "SGD M", "adam": "Adam"}
+"""In the order of tables and legends, with the paper's labels."""
+HYPERPARAMETERS = {
+    "adai": {"lr": 1, "weight_decay": 5e-4},
+    "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
+    "adam": {"lr": 1e-3, "weight_decay": 5e-4},
+}
+SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {"seeds": 2, "epochs": 2, "dataset_options": {"limit": 128}, "model_options": {"width": 8}},
+    "laptop": {"seeds": 10, "epochs": 100, "model_options": {"width": 64}},
+}
+
+
+def runs(scale: str) -> dict[str, Spec]:
+    """The runs at one scale by name; none where the experiment does not have the scale."""
+    size = dict(SIZES.get(scale, {"seeds": 0}))
+    seeds = size.pop("seeds")
+    return {
+        f"digits/{optimizer}/{seed}": Spec(
+            experiment="digits",
+            scale=scale,
+            dataset="digits",
+            model="mlp",
+            optimizer=optimizer,
+            hyperparameters=hyperparameters,
+            seed=seed,
+            batch_size=32,
+            **size,
+        )
+        for seed in range(seeds)
+        for optimizer, hyperparameters in HYPERPARAMETERS.items()
+    }
+
+
+def table(records: Iterable[Record]) -> Comparison:
+    """Test errors over seeds, and each optimizer's difference to SGD at the same seed.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    return compare(records, LABELS, baseline="sgd")
+
+
+def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw learning curves: the mean over seeds, in a band in which all seeds lie.
+
+    Args:
+        records: runs of one scale and data set.
+        axes: two matplotlib axes, for the training loss (logarithmic) and the test error.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    records = comparable(records)
+    quantities = {"train_loss": "training loss", "test_error": "test error (%)"}
+    for axis, (quantity, description) in zip(axes, quantities.items(), strict=True):
+        for optimizer, label in LABELS.items():
+            curves = [record.curves[quantity] for record in records if record.spec.optimizer == optimizer]
+            if not curves:
+                continue
+            by_epoch = list(zip(*curves, strict=True))
+            epochs = range(1, len(by_epoch) + 1)
+            axis.plot(epochs, [fmean(values) for values in by_epoch], color=COLOURS[label], label=label)
+            low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
+            axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
+        axis.set(xlabel="epoch", ylabel=description)
+    axes[0].set_yscale("log")
+    axes[0].legend()

@@ -1,0 +1,59 @@
+"""Many runs side by side, one process a core."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from adai.records import Record, Spec
+
+
+def train_and_save(spec: Spec, folder: Path) -> Record:
+    """Train one run and file its record at once, so that no later fault can lose it."""
+    from adai.training import train
+
+    record = train(spec)
+    record.save(folder)
+    return record
+
+
+def sweep(
+    specs: Mapping[str, Spec], folder: Path, *, jobs: int, work: Callable[[Spec, Path], Record] = train_and_save
+) -> Iterator[tuple[str, Record | BaseException]]:
+    """Train runs, so many at a time, and yield each name as its run ends, with the record or the error.
+
+    A run that raises, or that takes its whole process down, ends only itself.
+
+    Args:
+        specs: runs by name.
+        folder: the records folder.
+        jobs: processes side by side; each imports torch once and trains with one thread.
+        work: what a process does with a run.
+    """
+    waiting = list(specs.items())
+    # A pool of one process for each job: a killed process breaks its whole pool, so it may hold one run only.
+    idle = [_process() for _ in range(min(jobs, len(waiting)))]
+    running: dict[Future, tuple[str, ProcessPoolExecutor]] = {}
+    try:
+        while waiting or running:
+            while waiting and idle:
+                process = idle.pop()
+                name, spec = waiting.pop(0)
+                running[process.submit(work, spec, folder)] = name, process
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name, process = running.pop(future)
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    process.shutdown()
+                    process = _process()
+                idle.append(process)
+                yield name, error or future.result()
+    finally:
+        for process in (*idle, *(process for _, process in running.values())):
+            process.shutdown(cancel_futures=True)
+
+
+def _process() -> ProcessPoolExecutor:
+    # Started afresh, not forked: a fork of a process whose torch has threads can hang.
+    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))

@@ -1,0 +1,5 @@
+"""Networks: one file a family."""
+
+from adai.models.mlp import MLP
+
+MODELS = {"mlp": MLP}

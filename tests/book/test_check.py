@@ -1,0 +1,178 @@
+"""A check passes on what holds, fails on what does not, and refuses to run where it could not fail."""
+
+import math
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from adai.book import check
+from adai.book.check import CheckFailed
+from adai.book.mutants import mutants, same
+
+D, t, x, y = sp.symbols("D t x y", positive=True)
+H = sp.Symbol("H", real=True, nonzero=True)
+WIDTH = D / H * (1 - sp.exp(-2 * H * t))
+
+
+def test_identity_shows_both_sides_and_counts_mutants():
+    found = check.identity("eq:20", sp.expand(WIDTH), WIDTH, name=r"\sigma^2", uses=["eq:19"])
+    assert (found.verdict, found.uses) == ("holds", ["eq:19"])
+    assert found.printed != found.derived
+    assert found.mutants["tried"] == found.mutants["rejected"] > 10
+    shown = found._repr_mimebundle_()
+    assert shown[check.MIME]["id"] == "eq:20"
+    assert found.printed in shown["text/markdown"] and found.derived in shown["text/markdown"]
+
+
+@pytest.mark.parametrize("wrong", mutants(WIDTH), ids=str)
+def test_every_mutant_of_a_claim_fails_with_a_point(wrong):
+    with pytest.raises(CheckFailed, match=r"eq:20.*instead of.*H = "):
+        check.identity("eq:20", sp.expand(WIDTH), wrong)
+
+
+def test_mutants_change_factors_signs_exponents_integers_and_terms():
+    found = mutants(3 * x**2 + y)
+    expected = [6 * x**2 + y, -3 * x**2 + y, 3 * x**3 + y, 3 * x + y, 4 * x**2 + y, 2 * x**2 + y, 3 * x**2, y]
+    assert set(expected) <= set(found)
+    assert len(found) == len(set(found)) and 3 * x**2 + y not in found
+
+
+def test_an_equivalent_mutant_is_listed_not_rejected():
+    found = check.identity("eq:20", x**2 - 2 * x * y + y**2, (x - y) ** 2)
+    assert found.mutants["equivalent"] == ["(-x + y)**2"]
+    assert same((y - x) ** 2, (x - y) ** 2, {}, "seed") and not same(x - y, y - x, {}, "seed")
+
+
+def test_identity_compares_matrices_entry_by_entry():
+    turn = sp.Matrix([[sp.cos(x), -sp.sin(x)], [sp.sin(x), sp.cos(x)]])
+    check.identity("eq:2", turn.inv().applyfunc(sp.simplify), turn.T)
+    with pytest.raises(CheckFailed):
+        check.identity("eq:2", turn.inv().applyfunc(sp.simplify), turn)
+
+
+def test_identity_holds_for_unknown_functions():
+    f, g = sp.Function("f"), sp.Function("g")
+    product = sp.diff(f(x) * g(x), x)
+    check.identity("eq:2", product, f(x).diff(x) * g(x) + f(x) * g(x).diff(x))
+    with pytest.raises(CheckFailed):
+        check.identity("eq:2", product, f(x).diff(x) * g(x))
+
+
+def test_an_unknown_item_is_named():
+    with pytest.raises(ValueError, match="'eq:124' is no item"):
+        check.identity("eq:124", x, x)
+
+
+def test_expansion_knows_its_order_and_its_error_term():
+    exact, claim = 1 - sp.exp(-2 * x * y), 2 * x * y
+    found = check.expansion("thm:1", exact, claim, small=x, order=2, error=x**2 * y**2)
+    assert found.verdict == "leading order" and "first neglected" in found.evidence
+    with pytest.raises(CheckFailed, match="below order 3"):
+        check.expansion("thm:1", exact, claim, small=x, order=3)
+    with pytest.raises(CheckFailed, match="no constant times"):
+        check.expansion("thm:1", exact, claim, small=x, order=2, error=x**2 * y)
+    with pytest.raises(CheckFailed, match="misses"):
+        check.expansion("thm:1", exact, 3 * x * y, small=x, order=2)
+
+
+def test_bound_is_proved_or_attacked_and_must_be_tight_enough():
+    a, b = sp.symbols("a b", real=True)
+    proved = check.bound("eq:89", a * b, (a**2 + b**2) / 2, gap=(a - b) ** 2 / 2)
+    assert "proved" in proved.evidence and proved.mutants["rejected"] > 5
+    searched = check.bound("eq:97", 1 - sp.exp(-x), x, domain={x: (0.01, 2)})
+    assert "search" in searched.evidence
+    with pytest.raises(CheckFailed, match="exceeds"):
+        check.bound("eq:89", a * b, (a**2 + b**2) / 3)
+    with pytest.raises(CheckFailed, match="must equal the difference"):
+        check.bound("eq:89", a * b, (a**2 + b**2) / 2, gap=(a + b) ** 2 / 2)
+    with pytest.raises(CheckFailed, match="too loose"):
+        check.bound("eq:97", 1 - sp.exp(-x), 1000 + 0 * x, domain={x: (0.01, 2)})
+
+
+def _measured(factor: float, noise: float = 0.004) -> dict:
+    at = [{H: 0.7, D: 0.4, t: 0.5}, {H: -0.6, D: 1.7, t: 0.8}, {H: 1.6, D: 0.6, t: 2.0}]
+    truth = np.array([float(WIDTH.subs(p)) for p in at])
+    wobble = np.array([0.7, -1.1, 0.4])
+    return {"at": at, "estimate": factor * truth + noise * wobble, "standard_error": [noise] * 3}
+
+
+def test_measurement_detects_what_it_says_it_detects():
+    found = check.measurement("eq:20", WIDTH, **_measured(1.0))
+    smallest = float(found.evidence.split("error of ")[1].rstrip("%")) / 100
+    assert 0 < smallest < 0.1
+    for factor in (1 + 1.01 * smallest, 1 - 1.01 * smallest):
+        with pytest.raises(CheckFailed, match="standard errors away"):
+            check.measurement("eq:20", factor * WIDTH, **_measured(1.0))
+
+
+def test_measurement_refuses_noise_that_hides_a_factor():
+    with pytest.raises(CheckFailed, match="take more samples"):
+        check.measurement("eq:20", WIDTH, **_measured(1.0, noise=0.2))
+
+
+def test_measurement_never_accepts_nan():
+    bad = _measured(1.0)
+    bad["estimate"][1] = math.nan
+    with pytest.raises(CheckFailed):
+        check.measurement("eq:20", WIDTH, **bad)
+
+
+def test_erratum_needs_a_wrong_print_and_a_right_correction():
+    derived = sp.exp(-(x**2) / (2 * y))
+    right, wrong = derived, sp.exp(-(x**2) * y / 2)
+    found = check.erratum("eq:11", derived, wrong, right, verdict="typo")
+    assert found.verdict == "typo" and found.corrected != found.printed and "fails" in found.evidence
+    with pytest.raises(CheckFailed, match="no erratum"):
+        check.erratum("eq:11", derived, right, right, verdict="typo")
+    with pytest.raises(CheckFailed):
+        check.erratum("eq:11", derived, wrong, 2 * right, verdict="typo")
+    with pytest.raises(ValueError, match="'holds'"):
+        check.erratum("eq:11", derived, wrong, right, verdict="holds")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(-0.4, -0.1, "reproduced"), (0.1, 0.4, "not reproduced"), (-0.1, 0.2, "undecided")],
+)
+def test_record_is_judged_by_its_interval(low, high, verdict):
+    found = check.record(
+        "tab:1", "Adai minus SGD", estimate=(low + high) / 2, interval=(low, high), expected="negative",
+        scale="laptop", data="digits",
+    )  # fmt: skip
+    assert found.verdict == verdict and "laptop" in found.evidence
+    with pytest.raises(ValueError, match="outside"):
+        check.record("tab:1", "", estimate=9, interval=(0, 1), expected="negative", scale="laptop", data="digits")
+
+
+g, m, theta, k, lr, beta = sp.symbols("g m theta t eta beta")
+AVERAGED = [(m, beta * m + (1 - beta) * g), (theta, theta - lr * m / (1 - beta**k))]
+
+
+def _averaged(gradients: list, settings: dict) -> list:
+    b, at, average = settings["beta"], np.zeros(len(gradients[0])), np.zeros(len(gradients[0]))
+    for n, now in enumerate(np.array(gradients), 1):
+        average = b * average + (1 - b) * now
+        at = at - settings["eta"] * average / (1 - b**n)
+    return list(at)
+
+
+SETTING = {"start": {m: 0, theta: 0}, "settings": {lr: 0.3, beta: 0.8}, "gradient": g, "result": theta, "step": k}
+
+
+def test_algorithm_runs_the_printed_lines_against_the_optimizer():
+    found = check.algorithm("alg:1", AVERAGED, _averaged, **SETTING)
+    assert found.mutants["tried"] == found.mutants["rejected"] + len(found.mutants["equivalent"]) > 15
+    wrong = [AVERAGED[0], (theta, theta - lr * m / (1 + beta**k))]
+    with pytest.raises(CheckFailed, match="the printed lines end at"):
+        check.algorithm("alg:1", wrong, _averaged, **SETTING)
+
+
+def test_mean_in_an_algorithm_is_over_all_elements():
+    lines = [(theta, theta - lr * g / check.mean(g**2))]
+
+    def normalised(gradients: list, settings: dict) -> list:
+        return list(-settings["eta"] * sum(np.array(now) / np.mean(np.square(now)) for now in gradients))
+
+    setting = {**SETTING, "start": {theta: 0}, "settings": {lr: 0.3}}
+    assert check.algorithm("alg:1", lines, normalised, **setting).mutants["rejected"] > 3

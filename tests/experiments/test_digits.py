@@ -1,0 +1,94 @@
+"""The first experiment: its runs, its table and its figure."""
+
+import dataclasses
+
+import matplotlib.pyplot as plt
+import pytest
+
+from adai import experiments
+from adai.experiments import digits
+from adai.experiments.comparison import Estimate
+from adai.records import Record, RecordError
+
+
+def a_record(optimizer: str, seed: int, errors: list[float], scale: str = "laptop") -> Record:
+    spec = dataclasses.replace(experiments.runs("digits", scale)[f"digits/{optimizer}/{seed}"], epochs=len(errors))
+    return Record(
+        spec=spec,
+        environment={},
+        data={"label": "digits", "checksum": "ab"},
+        curves={"train_loss": [error / 10 for error in errors], "test_error": errors},
+        first_losses=[2.3],
+        images_per_second=1.0,
+        seconds=1.0,
+        peak_memory_mib=None,
+    )
+
+
+def test_runs_are_paired_over_ten_seeds():
+    specs = experiments.runs("digits", "laptop")
+    assert len(specs) == len({spec.hash for spec in specs.values()}) == 30
+    settings = {
+        dataclasses.replace(spec, optimizer="sgd", hyperparameters={"lr": 1}, seed=0).hash for spec in specs.values()
+    }
+    assert len(settings) == 1, "optimizers differ in more than their hyperparameters"
+
+
+def test_scales_share_no_spec():
+    assert len(experiments.known("digits")) == 30 + len(experiments.runs("digits", "smoke"))
+
+
+def test_unknown_runs_are_refused():
+    with pytest.raises(RecordError, match="no experiment is called 'nix'; there are digits"):
+        experiments.find("nix/adai/0", "laptop")
+    with pytest.raises(RecordError, match="no run at scale laptop is called 'digits/adai/99'"):
+        experiments.find("digits/adai/99", "laptop")
+    with pytest.raises(RecordError, match="no runs at scale paper; it has smoke, laptop"):
+        experiments.runs("digits", "paper")
+
+
+def test_interval_is_students():
+    # Two-sided 95 % quantiles of Student's t from any printed table: 2.776 for 4 degrees of freedom.
+    low, high = Estimate.of([1.0, 2.0, 3.0, 4.0, 5.0]).interval
+    half = 2.776 * 2.5**0.5 / 5**0.5
+    assert (low, high) == pytest.approx((3 - half, 3 + half), rel=1e-3)
+    assert Estimate.of([1.0]).interval is None
+
+
+def test_table_pairs_seeds_and_tells_last_from_best():
+    records = [
+        a_record("sgd", 0, [9.0, 3.0]),
+        a_record("sgd", 1, [9.0, 5.0]),
+        a_record("adai", 0, [1.5, 2.0]),
+        a_record("adai", 1, [4.5, 4.0]),
+        a_record("adai", 2, [9.0, 6.0]),
+    ]
+    table = digits.table(records)
+    assert list(table.rows) == ["adai", "sgd", "adam"]
+    assert (table["adai"].last.mean, table["adai"].last.n) == (4.0, 3)
+    assert table["adai"].best.mean == pytest.approx((1.5 + 4.0 + 6.0) / 3)
+    # Seed 2 has no partner. The other two differ by one each: a mean of -1 without any spread.
+    assert table["adai"].difference == Estimate(mean=-1.0, std=0.0, n=2)
+    assert table["sgd"].difference is None
+    assert table["adam"].last is None
+    assert "| Adam | 0 |  |  |  |" in table._repr_markdown_()
+    assert "-1.00 [-1.00, -1.00]" in str(table)
+
+
+def test_table_refuses_mixed_scales():
+    with pytest.raises(RecordError, match="different scales"):
+        digits.table([a_record("sgd", 0, [1.0]), a_record("adai", 0, [1.0], scale="smoke")])
+
+
+def test_table_without_records_is_empty_and_says_so():
+    assert "no data" in str(digits.table([]))
+
+
+def test_figure_draws_the_mean_of_each_optimizer_that_has_runs():
+    records = [a_record("sgd", 0, [9.0, 3.0]), a_record("sgd", 1, [7.0, 5.0]), a_record("adai", 0, [8.0, 2.0])]
+    figure, axes = plt.subplots(1, 2)
+    digits.figure(records, axes)
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes[1].lines}
+    assert lines == {"SGD M": [8.0, 4.0], "Adai": [8.0, 2.0]}
+    assert axes[0].lines[0].get_color() != axes[0].lines[1].get_color()
+    plt.close(figure)

@@ -1,0 +1,141 @@
+"""The command line, as a reader uses it."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adai import experiments, records
+from adai.__main__ import main
+from adai.records import Record
+from adai.training import train
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch) -> Path:
+    """A checkout with an empty records folder, in which every commit is known."""
+    folder = tmp_path / "book" / "records"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "_commit_exists", lambda commit: True)
+    return folder
+
+
+@pytest.fixture
+def good_record(monkeypatch) -> Record:
+    """A true record of a small run that the experiment is made to know."""
+    spec = dataclasses.replace(experiments.runs("digits", "smoke")["digits/adai/0"], scale="laptop")
+    monkeypatch.setattr(experiments, "known", lambda experiment: {spec.hash: spec})
+    record = train(spec)
+    return dataclasses.replace(record, environment=record.environment | {"commit": "a" * 40, "dirty": False})
+
+
+def test_sweep_and_run_from_a_shell(tmp_path):
+    """End to end in processes of their own: train, file, skip, show the table, fail with one line."""
+
+    def adai(*arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "adai", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    first = adai("run", "digits/adam/1", "--scale", "smoke", "--out", "runs")
+    assert first.returncode == 0, first.stderr
+    assert "Traceback" not in first.stderr and "test error" in first.stdout
+    swept = adai("sweep", "digits", "--scale", "smoke", "--out", "runs", "--jobs", "2")
+    assert swept.returncode == 0, swept.stderr
+    assert "1 of 6 runs have a record" in swept.stdout and "[5/5]" in swept.stdout
+    assert "digits (scikit-learn), scale smoke" in swept.stdout
+    assert len(list((tmp_path / "runs" / "digits").glob("*.json"))) == 6
+    wrong = adai("run", "digits/adai/99")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+    assert "no run at scale laptop is called 'digits/adai/99'" in wrong.stderr
+
+
+def test_sweep_reports_a_failed_run_and_keeps_the_others(tmp_path, monkeypatch, capsys):
+    table = experiments.runs("digits", "smoke")
+    bad = dataclasses.replace(table["digits/sgd/0"], hyperparameters={"lr": 0.1, "momentum": -1})
+    specs = {"digits/sgd/0": bad, "digits/adam/0": table["digits/adam/0"]}
+    monkeypatch.setattr(experiments, "runs", lambda experiment, scale: specs)
+    assert main(["sweep", "digits", "--scale", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 1
+    output = capsys.readouterr()
+    assert "digits/sgd/0  failed: ValueError: Invalid momentum" in output.out
+    assert "1 of 2 runs failed: digits/sgd/0" in output.err
+    assert [record.spec.optimizer for record in records.load("digits", folder=tmp_path)] == ["adam"]
+
+
+def test_run_that_has_a_record_is_skipped(tmp_path, capsys):
+    command = ["run", "digits/sgd/0", "--scale", "smoke", "--out", str(tmp_path)]
+    assert main(command) == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    assert main(command) == 0
+    assert "has a record" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+
+
+def test_smoke_run_is_not_filed_in_the_book(book, capsys):
+    assert main(["run", "digits/sgd/0", "--scale", "smoke"]) == 0
+    assert "leaves no record" in capsys.readouterr().out and not list(book.rglob("*"))
+
+
+def test_check_passes_a_true_record_and_finds_out_a_typed_one(book, good_record, capsys):
+    path = good_record.save(book)
+    assert main(["records", "check"]) == 0
+    assert "1 records checked, 0 bad" in capsys.readouterr().out
+    values = json.loads(path.read_text())
+    values["first_losses"] = [round(loss, 2) for loss in values["first_losses"]]
+    path.write_text(json.dumps(values))
+    assert main(["records", "check", "digits"]) == 1
+    assert f"digits/{path.name}: its loss at step 1 is" in capsys.readouterr().out
+
+
+def test_check_goes_on_after_a_broken_file(book, good_record, capsys):
+    good_record.save(book)
+    (book / "digits" / "broken.json").write_text("{")
+    (book / "foreign").mkdir()
+    dataclasses.replace(good_record, spec=dataclasses.replace(good_record.spec, seed=5)).save(book)
+    assert main(["records", "check"]) == 1
+    output = capsys.readouterr().out
+    assert "broken.json" in output and "unknown spec" in output and "3 records checked, 2 bad" in output
+
+
+def test_add_files_a_true_record_once(book, good_record, tmp_path, capsys):
+    file = good_record.save(tmp_path / "download").rename(tmp_path / "mine (1).json")
+    assert main(["records", "add", str(file)]) == 0
+    assert records.load("digits", folder=book) == [good_record]
+    assert main(["records", "add", str(file)]) == 2
+    assert "has a record already" in capsys.readouterr().err
+
+
+def test_add_refuses_a_dirty_record(book, good_record, tmp_path, capsys):
+    dirty = dataclasses.replace(good_record, environment=good_record.environment | {"dirty": True})
+    assert main(["records", "add", str(dirty.save(tmp_path / "download"))]) == 1
+    assert "uncommitted changes" in capsys.readouterr().out and not list(book.rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("records add missing.json", "missing.json cannot be read as a record"),
+        ("sweep digits --scale paper", "digits has no runs at scale paper; it has smoke, laptop"),
+        ("run nix/adai/0", "no experiment is called 'nix'"),
+    ],
+)
+def test_mistake_is_answered_in_one_line(book, capsys, command, message):
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["sweep digits --jobs 0", "sweep nix", "run digits/adai/0 --scale huge", ""])
+def test_wrong_usage_is_refused(command, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(command.split())
+    assert "error: " in capsys.readouterr().err
+
+
+def test_records_are_read_without_torch():
+    """Chapters read records and draw tables in a kernel that starts fast."""
+    code = "import sys, adai.records, adai.experiments.digits; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,159 @@
+"""The site's extension: figures in the page, the paper's numbers, the ledger; then the site it built."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from adai.book.figures import GRID, INK
+from adai.book.ledger import Entry
+from adai.book.site import draw_graph, errata_source, inline_svg, layers, ledger_source
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build/html"
+DRAWING = f"""<?xml version="1.0" encoding="utf-8" standalone="no"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" xmlns="http://www.w3.org/2000/svg" width="460pt" height="230pt"
+     viewBox="0 0 460 230">
+  <metadata>drawn today</metadata>
+  <defs><style type="text/css">*{{stroke-linejoin: round}}</style><clipPath id="p1"><rect/></clipPath></defs>
+  <g id="m1" clip-path="url(#p1)" style="fill: none; stroke: {INK.upper()}"/>
+  <use xlink:href="#m1" style="stroke: {GRID}; fill: #2f7fc4"/>
+  <image xlink:href="data:image/png;base64,iVBORw0KGgo="/>
+</svg>"""
+
+
+def entry(item: str, **found: object) -> Entry:
+    found = {"checked": True, "anchor": item, "kind": ["identity"], "verdict": "holds", "statement": "a = b"} | found
+    return Entry(id=item, part="theory", chapter="SGD as diffusion", notebook="book/diffusion/sgd", **found)
+
+
+def unchecked(item: str, chapter: str = "Convergence") -> Entry:
+    return Entry(id=item, part="theory", chapter=chapter, notebook="book/inertia/convergence")
+
+
+class TestInlineSvg:
+    svg = inline_svg(DRAWING, "figure-1", "Width & time: a < b")
+
+    def test_every_id_and_every_reference_to_one_is_prefixed(self) -> None:
+        assert 'id="figure-1-p1"' in self.svg and 'id="figure-1-m1"' in self.svg
+        assert "url(#figure-1-p1)" in self.svg and 'xlink:href="#figure-1-m1"' in self.svg
+        assert not re.search(r'(#|id=")(p1|m1)', self.svg)
+
+    def test_embedded_images_stay(self) -> None:
+        assert 'href="data:image/png;base64,iVBORw0KGgo="' in self.svg
+
+    def test_reserved_colours_follow_the_theme_and_others_stay(self) -> None:
+        assert "stroke: var(--adai-ink)" in self.svg and "stroke: var(--adai-grid)" in self.svg
+        assert INK not in self.svg.lower() and GRID not in self.svg.lower()
+        assert "fill: #2f7fc4" in self.svg
+
+    def test_alternative_text_is_the_title_that_labels_it(self) -> None:
+        assert '<title id="figure-1-title">Width &amp; time: a &lt; b</title>' in self.svg
+        assert 'role="img"' in self.svg and 'aria-labelledby="figure-1-title"' in self.svg
+
+    def test_it_can_shrink_with_its_column(self) -> None:
+        opening = self.svg[: self.svg.index(">")]
+        assert 'viewBox="0 0 460 230"' in opening and "height=" not in opening
+
+    def test_its_style_sheet_rules_nothing_else(self) -> None:
+        assert "#figure-1 { *{stroke-linejoin: round} }" in self.svg
+
+
+class TestLedger:
+    def test_counts_by_verdict_and_lists_what_is_missing_by_chapter(self) -> None:
+        source = ledger_source(
+            [entry("eq:2"), entry("thm:1", verdict="typo"), *map(unchecked, ("eq:74", "eq:75", "eq:76", "lem:1"))]
+        )
+        assert "**2 of 6 items are checked**: 1 holds, 1 typo." in source
+        assert "*Convergence* (4)\n: Equations 74–76; Lemma 1" in source
+
+    def test_only_items_that_stand_somewhere_are_linked(self) -> None:
+        source = ledger_source([entry("eq:2", uses=["eq:1", "thm:1"]), unchecked("eq:1"), entry("thm:1")])
+        assert "Equation {eq}`eq:2`" in source and "{prf:ref}`thm:1`" in source
+        assert "Equation 1, {prf:ref}`thm:1`" in source and "`eq:1`" not in source
+
+    def test_errata_hold_both_forms_and_the_evidence(self) -> None:
+        wrong = entry(
+            "eq:19", kind=["erratum"], verdict="wrong", statement="a = 2b", corrected="a = b", evidence="by symbols"
+        )
+        source = errata_source([entry("eq:2"), wrong])
+        assert all(part in source for part in ("$$a = 2b$$", "$$a = b$$", "by symbols", "wrong"))
+        assert "eq:2`" not in source
+
+    def test_an_item_stands_right_of_all_that_it_uses(self) -> None:
+        assert layers({"eq:3": ["eq:1", "eq:2"], "eq:2": ["eq:1"]}) == {"eq:1": 0, "eq:2": 1, "eq:3": 2}
+
+    def test_a_circular_argument_is_named(self) -> None:
+        with pytest.raises(ValueError, match="eq:1 uses eq:2 uses eq:1"):
+            layers({"eq:1": ["eq:2"], "eq:2": ["eq:1"]})
+
+    def test_the_graph_tells_what_rests_only_on_checked_items(self) -> None:
+        entries = [entry("eq:1"), entry("eq:2", uses=["eq:1"]), entry("eq:3", uses=["eq:9"]), unchecked("eq:9")]
+        graph = draw_graph(entries, {"eq:1": "sgd.html#equation-eq-1"})
+        states = dict(re.findall(r'<g class="(\w+)"><title>(Equation \d)', graph)[i][::-1] for i in range(4))
+        assert states == {
+            "Equation 1": "founded",
+            "Equation 2": "founded",
+            "Equation 3": "checked",
+            "Equation 9": "planned",
+        }
+        assert '<a href="sgd.html#equation-eq-1">' in graph
+
+
+# The built site ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """Text of every built page by its name without suffix."""
+    built = {p.relative_to(SITE).with_suffix("").as_posix(): p for p in SITE.rglob("*.html")}
+    assert built, f"{SITE} holds no page: run `make book` first"
+    return {name: path.read_text("utf-8") for name, path in built.items() if not name.startswith("_static")}
+
+
+def listed() -> set[str]:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    return {toc["root"]} | {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+
+
+def test_the_site_has_the_pages_of_the_table_of_contents(pages: dict[str, str]) -> None:
+    surplus, missing = set(pages) - listed() - {"index", "genindex", "search"}, listed() - set(pages)
+    assert not missing, f"listed in _toc.yml but not built: {missing}"
+    assert not surplus, f"not listed in _toc.yml: {surplus}; left by an earlier build? Run `make clean book`"
+
+
+def test_every_figure_stands_in_its_page(pages: dict[str, str]) -> None:
+    linked = {name: re.findall(r'<img[^>]*\.svg"', text.split("<article")[-1]) for name, text in pages.items()}
+    assert not {name: images for name, images in linked.items() if images}
+    assert any('class="adai-figure"' in text for text in pages.values())
+
+
+def test_equations_and_statements_have_the_papers_numbers(pages: dict[str, str]) -> None:
+    chapter = pages["book/diffusion/sgd"]
+    assert re.search(r'id="equation-eq-18">\s*<span class="eqno">\(18\)', chapter)
+    assert (
+        re.search(r'href="#equation-eq-18">\(18\)</a>', chapter) or "equation-eq-18" in pages["book/reference/ledger"]
+    )
+    assert re.search(r'id="thm:1"(.|\n)*?Theorem 1', chapter)
+    assert re.search(r'id="alg:2"(.|\n)*?Algorithm 2', pages["book/inertia/adai"])
+
+
+def test_chapters_open_on_colab(pages: dict[str, str]) -> None:
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+    base = repository["url"].replace("https://github.com", "https://colab.research.google.com/github")
+    for chapter in (name for name in listed() if (ROOT / f"{name}.ipynb").exists()):
+        assert f'"{base}/blob/{repository["branch"]}/{chapter}.ipynb"' in pages[chapter], chapter
+
+
+def test_every_item_of_the_ledger_is_counted(pages: dict[str, str]) -> None:
+    from adai.book.items import HOME
+
+    assert re.search(rf"<strong>\d+ of {len(HOME)} items are checked</strong>", pages["book/reference/ledger"])
+
+
+def test_the_site_holds_only_the_needed_part_of_mathjax(pages: dict[str, str]) -> None:
+    mathjax = SITE / "_static/mathjax"
+    assert (mathjax / "tex-chtml.js").is_file() and any((mathjax / "output/chtml/fonts/woff-v2").iterdir())
+    assert sum(p.stat().st_size for p in mathjax.rglob("*") if p.is_file()) < 3e6

@@ -1,0 +1,129 @@
+"""The one loop: repeatable, paired over optimizers, and equal to the plain loop anyone would write."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from adai import experiments
+from adai.data import digits
+from adai.records import RecordError, Spec
+from adai.training import Run, first_steps, train
+
+SMOKE = experiments.runs("digits", "smoke")
+
+
+def spec_of(optimizer: str, seed: int = 0, **changes) -> Spec:
+    return dataclasses.replace(SMOKE[f"digits/{optimizer}/{seed}"], **changes)
+
+
+@pytest.mark.parametrize("optimizer", ["adai", "sgd", "adam"])
+def test_two_runs_of_one_spec_are_identical(optimizer):
+    torch.manual_seed(1)
+    one = train(spec_of(optimizer))
+    torch.manual_seed(2)
+    other = train(spec_of(optimizer))
+    assert one.curves == other.curves and one.first_losses == other.first_losses and one.data == other.data
+
+
+def test_first_steps_repeat_the_beginning_of_the_run():
+    spec = spec_of("adai", epochs=10)
+    record = train(spec)
+    assert len(record.first_losses) == 20
+    assert first_steps(spec) == (record.data, record.first_losses)
+
+
+def test_optimizers_share_split_initial_weights_and_data_order():
+    runs = [Run(spec_of(optimizer)) for optimizer in ("adai", "sgd", "adam")]
+    for run in runs[1:]:
+        assert torch.equal(run.data.test_inputs, runs[0].data.test_inputs)
+        for mine, theirs in zip(run.model.parameters(), runs[0].model.parameters(), strict=True):
+            assert torch.equal(mine, theirs)
+    # A rate too small to move any weight leaves the data order as the only thing that losses can show.
+    still = [list(Run(spec_of(name, hyperparameters={"lr": 1e-30})).epoch()) for name in ("adai", "sgd", "adam")]
+    assert still[0] == still[1] == still[2]
+
+
+def test_seeds_differ_in_split_initial_weights_and_data_order():
+    one, other = Run(spec_of("sgd", seed=0)), Run(spec_of("sgd", seed=1))
+    assert not torch.equal(one.data.test_targets, other.data.test_targets)
+    assert not torch.equal(next(one.model.parameters()), next(other.model.parameters()))
+    assert one.order.initial_seed() != other.order.initial_seed()
+
+
+def test_loop_agrees_with_a_plain_one():
+    spec = spec_of("sgd", epochs=5)
+    run = Run(spec)
+    data, weights = run.data, [parameter.detach().clone() for parameter in run.model.parameters()]
+    order = torch.Generator().manual_seed(run.order.initial_seed())
+    momentum = [torch.zeros_like(weight) for weight in weights]
+    lr, mu, decay = (spec.hyperparameters[name] for name in ("lr", "momentum", "weight_decay"))
+    expected = []
+    for epoch in range(5):
+        rate = lr * 0.1 ** ((epoch >= 2) + (epoch >= 4))  # 40 % and 80 % of five epochs
+        shuffled = torch.randperm(128, generator=order)
+        for start in range(0, 128, 32):
+            batch = shuffled[start : start + 32]
+            for weight in weights:
+                weight.requires_grad_()
+            hidden = F.relu(data.train_inputs[batch] @ weights[0].T + weights[1])
+            hidden = F.relu(hidden @ weights[2].T + weights[3])
+            loss = F.cross_entropy(hidden @ weights[4].T + weights[5], data.train_targets[batch])
+            gradients = torch.autograd.grad(loss, weights)
+            weights = [weight.detach() for weight in weights]
+            momentum = [mu * m + g + decay * w for m, g, w in zip(momentum, gradients, weights, strict=True)]
+            weights = [w - rate * m for w, m in zip(weights, momentum, strict=True)]
+            expected.append(loss.item())
+    record = train(spec)
+    assert record.first_losses == pytest.approx(expected, rel=1e-5)
+    assert record.curves["train_loss"][-1] == pytest.approx(sum(expected[-4:]) / 4, rel=1e-5)
+
+
+def test_record_says_what_was_measured():
+    record = train(spec_of("adam"))
+    assert record.data["label"] == "digits (scikit-learn)"
+    assert {len(curve) for curve in record.curves.values()} == {record.spec.epochs}
+    assert all(0 <= error <= 100 for error in record.curves["test_error"])
+    assert record.environment["threads"] == 1 and record.environment["torch"] == torch.__version__
+    assert record.environment["device"]
+
+
+def test_test_error_is_the_share_of_wrong_answers():
+    run = Run(spec_of("sgd"))
+    last = run.model[-1]
+    torch.nn.init.zeros_(last.weight)
+    last.bias.data = F.one_hot(torch.tensor(3), 10).float()
+    threes = (run.data.test_targets == 3).float().mean().item()
+    assert run.test_error() == pytest.approx(100 * (1 - threes))
+
+
+def test_training_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    train(spec_of("sgd"))
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("kind", ["dataset", "model", "optimizer"])
+def test_unknown_name_is_refused(kind):
+    with pytest.raises(RecordError, match=f"no {kind} is called 'nix'; there are "):
+        Run(dataclasses.replace(spec_of("sgd"), **{kind: "nix"}))
+
+
+def test_split_uses_every_digit_once():
+    data = digits.load(seed=5)
+    everything = torch.cat([data.train_targets, data.test_targets])
+    assert (len(data.train_targets), len(data.test_targets)) == (1344, 453)
+    assert torch.equal(
+        everything.bincount(),
+        digits.load(seed=6).train_targets.bincount() + digits.load(seed=6).test_targets.bincount(),
+    )
+    assert data.train_inputs.mean().abs() < 1e-5 and (data.train_inputs.std() - 1).abs() < 1e-5
+
+
+def test_checksum_is_that_of_the_whole_set():
+    # A changed checksum means other digits: every record of the book would stop being comparable.
+    expected = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+    assert digits.load(seed=0).checksum == digits.load(seed=1, limit=10).checksum == expected
