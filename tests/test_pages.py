@@ -28,9 +28,8 @@ SURVEY = r"""() => {
     if (/\$\$|\\[([]|\\begin\{/.test(prose.currentNode.data)) raw.push(prose.currentNode.data.trim().slice(0, 60));
   const hides = e => {
     const style = getComputedStyle(e);
-    return e.clientWidth > 1 && !e.closest('mjx-assistive-mml, svg, .visually-hidden')
-      && (/hidden|clip/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1
-        || /hidden|clip/.test(style.overflowY) && e.scrollHeight > e.clientHeight + 4);
+    return /hidden|clip/.test(style.overflowX) && e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1
+      && !e.closest('mjx-container, svg, .visually-hidden');
   };
   const root = document.documentElement;
   const ids = all('svg [id], svg[id]').map(e => e.id);

@@ -66,8 +66,8 @@ class TestLedger:
         source = ledger_source(
             [entry("eq:2"), entry("thm:1", verdict="typo"), *map(unchecked, ("eq:74", "eq:75", "eq:76", "lem:1"))]
         )
-        assert "**2 of 6 items are checked**: 1 holds, 1 typo." in source
-        assert "*Convergence* (4)\n: Equations 74–76; Lemma 1" in source
+        assert "**2 of 6 items are checked** (holds: 1, typo: 1)." in source
+        assert "* - Convergence\n  - Equations 74–76; Lemma 1" in source
 
     def test_only_items_that_stand_somewhere_are_linked(self) -> None:
         source = ledger_source([entry("eq:2", uses=["eq:1", "thm:1"]), unchecked("eq:1"), entry("thm:1")])

@@ -21,6 +21,9 @@ MIME = "application/vnd.adai.check+json"
 LARGEST_BLIND_SPOT = 0.2
 """A measurement that could not tell a claim that is off by this much (relative) is refused."""
 
+LOOSE_BELOW = 0.5
+"""A bound that no case found comes nearer to than this ratio is true but loose."""
+
 
 class CheckFailed(AssertionError):
     """The claim does not hold, or the check could not have told if it did not."""
@@ -214,6 +217,9 @@ def bound(
         name, uses, assumes, domain: as for `identity`.
         tries: points of the search.
 
+    Returns:
+        Verdict 'holds', or 'loose' where the sides never come within a factor `1 / LOOSE_BELOW` of each other.
+
     Raises:
         CheckFailed: at a point where the bound is violated, or if `gap` is not the difference or may be negative.
     """
@@ -232,12 +238,10 @@ def bound(
         return all(less(p) <= more(p) * (1 + mpmath.mpf(10) ** -40) for p in points(symbols, domain, f"{item} m", 400))
 
     tally = _try(greater, lambda m: _tightest(lesser, m, domain, f"{item} r", tries)[0] > 1 + 1e-9, still_true, item)
-    if not tally["rejected"]:
-        raise CheckFailed(f"{item}: no mutant of the bound {greater} is ever violated: it is too loose to be tested")
     return Check(
         known(item),
         "bound",
-        "holds",
+        "holds" if tightest >= LOOSE_BELOW else "loose",
         rf"{_equation(name, lesser)} \le {sp.latex(greater)}",
         "",
         f"{by}; tightest ratio found {tightest:.4f}",

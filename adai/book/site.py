@@ -26,6 +26,7 @@ from sphinx.util.fileutil import copy_asset
 
 from adai.book import ledger
 from adai.book.figures import GRID, INK
+from adai.book.items import NOTEBOOK
 from adai.book.ledger import Entry
 
 logger = logging.getLogger(__name__)
@@ -151,8 +152,6 @@ def number_statements_as_the_paper(app: Sphinx, env: BuildEnvironment) -> list[s
 
 # The ledger ---------------------------------------------------------------------------------------
 
-UNCHECKED = "not yet checked"
-
 
 def _item(entry: Entry) -> str:
     """MyST source that names an item and links to the place where it is stated, if it is."""
@@ -184,39 +183,38 @@ def _ranges(items: list[str]) -> str:
     return "; ".join(names)
 
 
+def _table(rows: list[list[str]]) -> list[str]:
+    """Lines of a MyST table whose first row is its head."""
+    lines = ["::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
+    for row in rows:
+        lines += [f"{' ' if column else '*'} - {cell}" for column, cell in enumerate(row)]
+    return [*lines, "::::", ""]
+
+
 def ledger_source(entries: list[Entry]) -> str:
     """MyST source of the ledger: a table for each verdict, then what is not yet checked, by chapter."""
     by_id = {entry.id: entry for entry in entries}
     checked = [entry for entry in entries if entry.checked]
     counts = Counter(entry.verdict for entry in checked)
-    tally = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
-    lines = [f"**{len(checked)} of {len(entries)} items are checked**{f': {tally}' if tally else ''}.", ""]
+    tally = ", ".join(f"{verdict}: {n}" for verdict, n in counts.items())
+    lines = [f"**{len(checked)} of {len(entries)} items are checked**{f' ({tally})' * bool(tally)}.", ""]
     for verdict, n in counts.items():
-        lines += [
-            f":::{{rubric}} {verdict.capitalize()} ({n})",
-            ":::",
-            "",
-            "::::{list-table}",
-            ":header-rows: 1",
-        ]
-        lines += [":class: adai-ledger", ""]
         rows = [["Item", "Statement", "Shown by", "Mutants rejected", "Rests on"]]
         for entry in (e for e in checked if e.verdict == verdict):
-            statement = _formula(entry.statement)
-            if entry.corrected:
-                statement += f"; corrected: {_formula(entry.corrected)}"
+            corrected = f"; corrected: {_formula(entry.corrected)}" if entry.corrected else ""
             mutants = f"{entry.mutants_rejected} of {entry.mutants_tried}" if entry.mutants_tried else "–"
             uses = ", ".join(_item(by_id[item]) for item in entry.uses)
+            statement = _formula(entry.statement) + corrected
             rows.append([_item(entry), statement, ", ".join(entry.kind), mutants, uses])
-        for row in rows:
-            lines += [f"{'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
-        lines += ["::::", ""]
-    missing = [entry for entry in entries if not entry.checked]
+        lines += [f":::{{rubric}} {verdict.capitalize()} ({n})", ":::", "", *_table(rows)]
+    missing: dict[str, list[str]] = {}
+    for entry in entries:
+        if not entry.checked:
+            missing.setdefault(entry.chapter, []).append(entry.id)
     if missing:
-        lines += [f":::{{rubric}} {UNCHECKED.capitalize()} ({len(missing)})", ":::", ""]
-    for chapter in dict.fromkeys(entry.chapter for entry in missing):
-        items = [entry.id for entry in missing if entry.chapter == chapter]
-        lines += [f"*{chapter}* ({len(items)})", f": {_ranges(items)}", ""]
+        rows = [[chapter, _ranges(missing[chapter])] for chapter in NOTEBOOK if chapter in missing]
+        lines += [f":::{{rubric}} Not yet checked ({len(entries) - len(checked)})", ":::", ""]
+        lines += _table([["Planned chapter", "Items"], *rows])
     return "\n".join(lines)
 
 
@@ -225,14 +223,9 @@ def errata_source(entries: list[Entry]) -> str:
     lines = []
     for entry in entries:
         if "erratum" in entry.kind:
-            lines += [
-                f"::::{{admonition}} {_item(entry)}: {entry.verdict}",
-                "Printed:",
-                "",
-                f"$${entry.statement}$$",
-                "",
-            ]
-            lines += ["Corrected:", "", f"$${entry.corrected}$$", "", entry.evidence, "::::", ""]
+            lines += [f"::::{{admonition}} {_item(entry)}: {entry.verdict}", "Printed:", ""]
+            lines += [f"$${entry.statement}$$", "", "Corrected:", "", f"$${entry.corrected}$$", ""]
+            lines += [entry.evidence, "::::", ""]
     return "\n".join(lines) or "No erratum has been shown so far."
 
 

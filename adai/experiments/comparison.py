@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 
 from adai.records import Record, comparable
 
@@ -12,29 +12,35 @@ class Estimate:
     """A mean over seeds.
 
     Args:
-        mean: in percentage points.
-        std: the sample standard deviation; None with fewer than two seeds.
-        n: how many seeds.
+        values: one per seed, at least one, in percentage points.
     """
 
-    mean: float
-    std: float | None
-    n: int
+    values: tuple[float, ...]
 
-    @classmethod
-    def of(cls, values: Iterable[float]) -> "Estimate":
-        """Estimate from one value per seed, at least one."""
-        values = list(values)
-        return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+    @property
+    def mean(self) -> float:
+        """The mean over seeds."""
+        return fmean(self.values)
+
+    @property
+    def median(self) -> float:
+        """The median over seeds, which one failed run does not move."""
+        return median(self.values)
+
+    @property
+    def std(self) -> float | None:
+        """The sample standard deviation; None with fewer than two seeds."""
+        return stdev(self.values) if len(self.values) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean by Student's t, or None with fewer than two seeds."""
+        """The 95 % interval of the mean by Student's t; None with fewer than two seeds."""
         if self.std is None:
             return None
         from scipy.special import stdtrit
 
-        half = float(stdtrit(self.n - 1, 0.975)) * self.std / self.n**0.5
+        n = len(self.values)
+        half = float(stdtrit(n - 1, 0.975)) * self.std / n**0.5
         return self.mean - half, self.mean + half
 
     def __str__(self) -> str:
@@ -73,12 +79,15 @@ class Comparison:
     def cells(self) -> list[list[str]]:
         """The table as text, its heading first; what nobody has run yet is an empty cell."""
         against = f"minus {self.rows[self.baseline].label} [95 %]"
-        lines = [["optimizer", "seeds", "last epoch, %", "best epoch, %", against]]
+        lines = [["optimizer", "seeds", "last epoch, %", "median", "best epoch, %", against]]
         for row in self.rows.values():
             interval = row.difference and row.difference.interval
             difference = f"{row.difference.mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
-            seeds = str(row.last.n if row.last else 0)
-            lines.append([row.label, seeds, str(row.last or ""), str(row.best or ""), difference])
+            if row.last:
+                errors = [str(len(row.last.values)), str(row.last), f"{row.last.median:.2f}", str(row.best)]
+            else:
+                errors = ["0", "", "", ""]
+            lines.append([row.label, *errors, difference])
         return lines
 
     def __str__(self) -> str:
@@ -113,9 +122,14 @@ def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str)
         paired = runs.keys() & errors[baseline].keys() if name != baseline else ()
         rows[name] = Row(
             label,
-            last=Estimate.of(curve[-1] for curve in runs.values()) if runs else None,
-            best=Estimate.of(min(curve) for curve in runs.values()) if runs else None,
-            difference=Estimate.of(runs[s][-1] - errors[baseline][s][-1] for s in paired) if paired else None,
+            last=_estimate(curve[-1] for curve in runs.values()),
+            best=_estimate(min(curve) for curve in runs.values()),
+            difference=_estimate(runs[seed][-1] - errors[baseline][seed][-1] for seed in sorted(paired)),
         )
     first = records[0] if records else None
     return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"])
+
+
+def _estimate(values: Iterable[float]) -> Estimate | None:
+    values = tuple(values)
+    return Estimate(values) if values else None

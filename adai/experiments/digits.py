@@ -6,7 +6,7 @@ was seen.
 """
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import median
 from typing import Any
 
 from adai.book.figures import OPTIMIZER as COLOURS
@@ -57,11 +57,11 @@ def table(records: Iterable[Record]) -> Comparison:
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw learning curves: the mean over seeds, in a band in which all seeds lie.
+    """Draw learning curves: the median over seeds, in a band in which all seeds lie, so a failed run shows.
 
     Args:
         records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss (logarithmic) and the test error.
+        axes: two matplotlib axes, for the training loss and the test error.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -75,9 +75,8 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
                 continue
             by_epoch = list(zip(*curves, strict=True))
             epochs = range(1, len(by_epoch) + 1)
-            axis.plot(epochs, [fmean(values) for values in by_epoch], color=COLOURS[label], label=label)
+            axis.plot(epochs, [median(values) for values in by_epoch], color=COLOURS[label], label=label)
             low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
             axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
-        axis.set(xlabel="epoch", ylabel=description)
-    axes[0].set_yscale("log")
+        axis.set(xlabel="epoch", ylabel=description, yscale="log")
     axes[0].legend()

@@ -49,10 +49,10 @@ def test_unknown_runs_are_refused():
 
 def test_interval_is_students():
     # Two-sided 95 % quantiles of Student's t from any printed table: 2.776 for 4 degrees of freedom.
-    low, high = Estimate.of([1.0, 2.0, 3.0, 4.0, 5.0]).interval
+    low, high = Estimate((1.0, 2.0, 3.0, 4.0, 5.0)).interval
     half = 2.776 * 2.5**0.5 / 5**0.5
     assert (low, high) == pytest.approx((3 - half, 3 + half), rel=1e-3)
-    assert Estimate.of([1.0]).interval is None
+    assert Estimate((1.0,)).interval is None
 
 
 def test_table_pairs_seeds_and_tells_last_from_best():
@@ -65,14 +65,19 @@ def test_table_pairs_seeds_and_tells_last_from_best():
     ]
     table = digits.table(records)
     assert list(table.rows) == ["adai", "sgd", "adam"]
-    assert (table["adai"].last.mean, table["adai"].last.n) == (4.0, 3)
+    assert table["adai"].last == Estimate((2.0, 4.0, 6.0))
     assert table["adai"].best.mean == pytest.approx((1.5 + 4.0 + 6.0) / 3)
     # Seed 2 has no partner. The other two differ by one each: a mean of -1 without any spread.
-    assert table["adai"].difference == Estimate(mean=-1.0, std=0.0, n=2)
+    assert table["adai"].difference == Estimate((-1.0, -1.0))
     assert table["sgd"].difference is None
     assert table["adam"].last is None
-    assert "| Adam | 0 |  |  |  |" in table._repr_markdown_()
+    assert "| Adam | 0 |  |  |  |  |" in table._repr_markdown_()
     assert "-1.00 [-1.00, -1.00]" in str(table)
+
+
+def test_failed_run_moves_the_mean_and_not_the_median():
+    table = digits.table(a_record("sgd", seed, [error]) for seed, error in enumerate([2.0, 3.0, 92.0]))
+    assert "32.33 ± 51.68  3.00" in str(table)
 
 
 def test_table_refuses_mixed_scales():
@@ -84,11 +89,11 @@ def test_table_without_records_is_empty_and_says_so():
     assert "no data" in str(digits.table([]))
 
 
-def test_figure_draws_the_mean_of_each_optimizer_that_has_runs():
-    records = [a_record("sgd", 0, [9.0, 3.0]), a_record("sgd", 1, [7.0, 5.0]), a_record("adai", 0, [8.0, 2.0])]
+def test_figure_draws_the_median_of_each_optimizer_that_has_runs():
+    records = [a_record("sgd", seed, errors) for seed, errors in enumerate([[9.0, 3.0], [7.0, 5.0], [8.0, 92.0]])]
     figure, axes = plt.subplots(1, 2)
-    digits.figure(records, axes)
+    digits.figure([*records, a_record("adai", 0, [8.0, 2.0])], axes)
     lines = {line.get_label(): list(line.get_ydata()) for line in axes[1].lines}
-    assert lines == {"SGD M": [8.0, 4.0], "Adai": [8.0, 2.0]}
+    assert lines == {"SGD M": [8.0, 5.0], "Adai": [8.0, 2.0]}
     assert axes[0].lines[0].get_color() != axes[0].lines[1].get_color()
     plt.close(figure)
