@@ -173,7 +173,7 @@ def expansion(
     if lower != 0:
         raise CheckFailed(f"{item}: {printed} misses {lower}, which is below order {order} in {small}")
     if error is not None:
-        ratio = sp.simplify(neglected / error).replace(sp.sign, lambda x: sp.Integer(1))
+        ratio = sp.simplify(neglected / error).rewrite(sp.sign).replace(sp.sign, lambda x: sp.Integer(1))
         if ratio.free_symbols or ratio == 0:
             raise CheckFailed(f"{item}: the first neglected term is {neglected}, no constant times {error}")
 

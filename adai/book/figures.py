@@ -18,7 +18,7 @@ def style() -> None:
     from cycler import cycler
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    mpl.rcParams.update(mpl.rcParamsDefault)
+    mpl.rcdefaults()
     mpl.rcParams.update(
         {
             "figure.figsize": (6.4, 3.4),

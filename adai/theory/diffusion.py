@@ -9,14 +9,18 @@ import sympy as sp
 Expression = sp.Expr | sp.MatrixBase
 
 
+def _matrix(value: object) -> sp.Matrix:
+    """A matrix as it is, a list as a column, an expression as a 1 × 1 matrix."""
+    return sp.Matrix(value if isinstance(value, list | tuple | sp.MatrixBase) else [value])
+
+
 def _in_matrices(drift: Expression, diffusion: Expression, theta: object) -> tuple[sp.Matrix, sp.Matrix, list]:
     """Drift as a column, D as a square matrix, the coordinates as a list.
 
     Raises:
         ValueError: if their sizes differ or D is not symmetric.
     """
-    coordinates = list(theta) if isinstance(theta, list | tuple | sp.MatrixBase) else [theta]
-    drift, diffusion = (sp.Matrix(e) if isinstance(e, sp.MatrixBase) else sp.Matrix([e]) for e in (drift, diffusion))
+    drift, diffusion, coordinates = _matrix(drift), _matrix(diffusion), list(_matrix(theta))
     n = len(coordinates)
     if drift.shape != (n, 1) or diffusion.shape != (n, n):
         raise ValueError(
@@ -63,9 +67,8 @@ def gaussian(theta: object, center: object, covariance: Expression) -> sp.Expr:
         theta, center: a coordinate and its mean, or lists of them.
         covariance: variance, or covariance matrix.
     """
-    covariance = sp.Matrix(covariance) if isinstance(covariance, sp.MatrixBase) else sp.Matrix([covariance])
-    away = sp.Matrix([theta]) - sp.Matrix([center]) if not isinstance(theta, list | tuple) else None
-    away = sp.Matrix(theta) - sp.Matrix(center) if away is None else away
+    covariance = _matrix(covariance)
+    away = _matrix(theta) - _matrix(center)
     exponent = -(away.T * covariance.inv() * away)[0] / 2
     return sp.exp(exponent) / sp.sqrt((2 * sp.pi) ** len(away) * covariance.det())
 
