@@ -25,7 +25,7 @@ SURVEY = r"""() => {
     text.parentElement.closest('pre, code, script, style, mjx-container') ? 2 : 1);
   const raw = [];
   while (prose.nextNode())
-    if (/\$\$|\\[([]|\\begin\{/.test(prose.currentNode.data)) raw.push(prose.currentNode.data.trim().slice(0, 60));
+    if (/\$|\\[([]|\\begin\{/.test(prose.currentNode.data)) raw.push(prose.currentNode.data.trim().slice(0, 60));
   const hides = e => {
     const style = getComputedStyle(e);
     return /hidden|clip/.test(style.overflowX) && e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1
@@ -131,7 +131,7 @@ def test_page_is_sound(page: str, tabs: dict, address: str, troubles: list[str])
             faults += [f"{scheme}, {width} px: {what}: {where}" for what, where in found.items()]
             if folder := os.environ.get("ADAI_SCREENSHOTS"):
                 shot = f"{page.removesuffix('.html').replace('/', '-')}-{scheme}-{width}.png"
-                tab.screenshot(path=Path(folder) / shot, full_page=True)
+                tab.screenshot(path=Path(folder) / shot, full_page=True, animations="disabled")
     faults += troubles
     assert not faults, f"{page}:\n" + "\n".join(faults)
 

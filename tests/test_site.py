@@ -72,7 +72,7 @@ class TestLedger:
     def test_only_items_that_stand_somewhere_are_linked(self) -> None:
         source = ledger_source([entry("eq:2", uses=["eq:1", "thm:1"]), unchecked("eq:1"), entry("thm:1")])
         assert "Equation {eq}`eq:2`" in source and "{prf:ref}`thm:1`" in source
-        assert "Equation 1, {prf:ref}`thm:1`" in source and "`eq:1`" not in source
+        assert "(1), {prf:ref}`thm:1`" in source and "`eq:1`" not in source
 
     def test_errata_hold_both_forms_and_the_evidence(self) -> None:
         wrong = entry(

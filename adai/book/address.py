@@ -19,11 +19,7 @@ def current(root: Path) -> tuple[str, str]:
 
 
 def change(url: str, root: Path) -> list[Path]:
-    """Writes a new address into all text files that git knows or would add, and returns those it changed.
-
-    Raises:
-        ValueError: the address is not of the form https://github.com/<owner>/<name>; nothing is written.
-    """
+    """Writes a new address into all text files that git knows or would add, and returns those it changed."""
     (owner, name), (new_owner, new_name) = current(root), _parsed(url)
     # Only behind these hosts (GitHub, Colab) or as the site's own: some slugs are also paths, such as adai/book.
     slug = re.compile(rf"((?:github\.com|google\.com/github)/){re.escape(owner)}/{re.escape(name)}(?![\w-])")
@@ -31,13 +27,12 @@ def change(url: str, root: Path) -> list[Path]:
     git = ["git", "-C", str(root), "ls-files", "-coz", "--exclude-standard"]
     changed = []
     for path in sorted({root / line for line in subprocess.check_output(git, text=True).split("\0")}):
-        data = path.read_bytes() if path.is_file() and not path.is_symlink() else b"\0"
-        if b"\0" in data:
+        if not path.is_file() or path.is_symlink():
             continue
-        text = data.decode("utf-8", "surrogateescape")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
         fresh = slug.sub(rf"\g<1>{new_owner}/{new_name}", text)
         fresh = pages.sub(f"https://{new_owner}.github.io/{new_name}", fresh)
-        if fresh != text:
+        if fresh != text and "\0" not in text:
             path.write_bytes(fresh.encode("utf-8", "surrogateescape"))
             changed.append(path)
     return changed

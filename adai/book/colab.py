@@ -1,6 +1,7 @@
 """Installs the book's package where a chapter is opened on its own (Colab), moving nothing that is already there.
 
-Run as a script by the chapters' set-up cell, from a fresh clone: it may import the standard library only.
+Run as a script by the chapters' set-up cell, from a fresh clone: it may import the standard library only. The
+package stays in the clone, so that a record made there knows its commit.
 """
 
 import subprocess
@@ -24,7 +25,7 @@ def main() -> int:
         constraints.write("\n".join(present))
         constraints.flush()
         root = Path(__file__).parents[2]
-        command = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, f"{root}[book]"]
+        command = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, "-e", f"{root}[book]"]
         status = subprocess.run(command).returncode
     if status:
         print(

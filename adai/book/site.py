@@ -153,14 +153,18 @@ def number_statements_as_the_paper(app: Sphinx, env: BuildEnvironment) -> list[s
 # The ledger ---------------------------------------------------------------------------------------
 
 
-def _item(entry: Entry) -> str:
-    """MyST source that names an item and links to the place where it is stated, if it is."""
+def _reference(entry: Entry) -> str:
+    """MyST source that links to the place where an item is stated, or names it where there is none yet."""
     kind, number = entry.id.split(":")
+    name = f"({number})" if kind == "eq" else f"{NAMES[kind]} {number}"
     if not entry.anchor:
-        return f"{NAMES[kind]} {number}"
-    if kind == "eq":
-        return f"Equation {{eq}}`{entry.id}`"
-    return f"{{prf:ref}}`{entry.id}`" if kind in STATEMENTS else f"{{ref}}`{NAMES[kind]} {number} <{entry.id}>`"
+        return name
+    role = "eq" if kind == "eq" else "prf:ref" if kind in STATEMENTS else "ref"
+    return f"{{{role}}}`{name} <{entry.id}>`" if role == "ref" else f"{{{role}}}`{entry.id}`"
+
+
+def _item(entry: Entry) -> str:
+    return f"Equation {_reference(entry)}" if entry.id.startswith("eq:") else _reference(entry)
 
 
 def _formula(latex: str) -> str:
@@ -203,7 +207,7 @@ def ledger_source(entries: list[Entry]) -> str:
         for entry in (e for e in checked if e.verdict == verdict):
             corrected = f"; corrected: {_formula(entry.corrected)}" if entry.corrected else ""
             mutants = f"{entry.mutants_rejected} of {entry.mutants_tried}" if entry.mutants_tried else "–"
-            uses = ", ".join(_item(by_id[item]) for item in entry.uses)
+            uses = ", ".join(_reference(by_id[item]) for item in entry.uses)
             statement = _formula(entry.statement) + corrected
             rows.append([_item(entry), statement, ", ".join(entry.kind), mutants, uses])
         lines += [f":::{{rubric}} {verdict.capitalize()} ({n})", ":::", "", *_table(rows)]
@@ -242,7 +246,7 @@ class LedgerDirective(SphinxDirective):
         graph = LedgerGraph(entries=entries)
         for entry in entries:
             if entry.anchor:
-                graph += nodes.inline("", "", *self.parse_text_to_nodes(_item(entry)), item=entry.id)
+                graph += nodes.inline("", "", *self.parse_text_to_nodes(_reference(entry)), item=entry.id)
         return [graph, *self.parse_text_to_nodes(ledger_source(entries))]
 
 
@@ -371,9 +375,9 @@ def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         context[kind] = [f for f in files if "thebe" not in f"{f.filename} {f.attributes}".lower()]
 
 
-def own_functions_and_classes(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Keep what a module imports, and its constants, out of its part of the API page."""
-    return True if member.imported or member.type == "data" else None
+def leave_out(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Keep what a module imports, its constants, and what has no docstring out of the API page."""
+    return True if member.imported or member.type == "data" or not member.docstring else None
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -384,7 +388,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("errata", ErrataDirective)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(DrawLedgerGraph)
-    app.connect("autodoc-skip-member", own_functions_and_classes)
+    app.connect("autodoc-skip-member", leave_out)
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)

@@ -1,0 +1,100 @@
+"""The ledger says what the chapters' stored checks earned, and nothing else."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from adai.book import ledger
+from adai.book.items import HOME, known
+
+CHECKED_ONCE = ledger.ROOT / "tests/book/checked.txt"
+"""Every item that ever had a check: what was once checked may not be lost."""
+
+
+def earned(item: str, **changes) -> dict:
+    record = {"id": item, "kind": "identity", "verdict": "holds", "printed": "a = b", "derived": "a = b",
+              "evidence": "by symbols", "uses": [], "assumes": [], "corrected": "",
+              "mutants": {"tried": 3, "rejected": 3, "equivalent": []}}  # fmt: skip
+    return {**record, **changes}
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A book with one chapter whose cells stored the given records."""
+
+    def write(*records: dict, name: str = "chapter"):
+        cells = [
+            nbformat.v4.new_code_cell("check", outputs=[nbformat.v4.new_output("execute_result", {ledger.MIME: r})])
+            for r in records
+        ]
+        (tmp_path / "book").mkdir(exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / f"book/{name}.ipynb")
+        return {e.id: e for e in ledger.entries(tmp_path)}
+
+    return write
+
+
+def test_the_paper_has_these_items():
+    kinds = [item.split(":")[0] for item in HOME]
+    counts = {kind: kinds.count(kind) for kind in kinds}
+    assert counts == {"eq": 123, "thm": 4, "prop": 4, "lem": 4, "asm": 3, "alg": 3, "tab": 2, "fig": 13}
+    with pytest.raises(ValueError, match="'tab:3' is no item"):
+        known("tab:3")
+
+
+def test_an_item_without_a_check_says_so(book):
+    entries = book()
+    assert entries["eq:20"].verdict == "not yet checked" and not entries["eq:20"].checked
+    assert entries["tab:1"].verdict == "not run"
+
+
+def test_the_worst_verdict_of_several_checks_counts(book):
+    entry = book(
+        earned("eq:11"),
+        earned("eq:11", kind="erratum", verdict="typo", corrected="a = c"),
+        earned("eq:12", uses=["eq:11"]),
+    )["eq:11"]
+    assert (entry.verdict, entry.kind, entry.corrected) == ("typo", ["identity", "erratum"], "a = c")
+    assert entry.mutants_tried == 6 and entry.anchor == "equation-eq-11"
+
+
+def test_resting_only_on_checked_items_reaches_all_the_way_down(book):
+    entries = book(
+        earned("eq:20", uses=["eq:19"]), earned("eq:19", uses=["eq:2"]), earned("eq:21", uses=["eq:3"]), earned("eq:3")
+    )
+    assert ledger.rests_on_checked(entries["eq:21"], entries)
+    assert not ledger.rests_on_checked(entries["eq:20"], entries)  # eq:2 is missing
+
+
+def test_the_command_fails_while_an_item_has_no_check():
+    run = subprocess.run(
+        [sys.executable, "-m", "adai", "ledger", "--json", "--part", "theory"],
+        capture_output=True,
+        text=True,
+        cwd=ledger.ROOT,
+    )
+    listed = json.loads(run.stdout)
+    assert {"id", "statement", "chapter", "anchor", "kind", "verdict", "uses", "mutants_tried"} <= listed[0].keys()
+    assert all(e["part"] == "theory" for e in listed)
+    assert run.returncode == int(not all(e["checked"] for e in listed))
+
+
+def test_no_item_that_was_once_checked_is_lost():
+    checked = {e.id for e in ledger.entries() if e.checked}
+    once = set(CHECKED_ONCE.read_text().split())
+    assert once - checked == set(), f"these had a check and have none now: {sorted(once - checked)}"
+    assert checked - once == set(), (
+        f"add these to {CHECKED_ONCE.name}, so that they are never lost: {sorted(checked - once)}"
+    )
+
+
+def test_every_stored_check_rejected_all_mutants_that_differ():
+    for notebook in ledger.notebooks():
+        for check in ledger.checks(notebook):
+            tally = check["mutants"]
+            assert tally["rejected"] + len(tally["equivalent"]) == tally["tried"], (notebook, check["id"])
+            if check["kind"] != "record":
+                assert tally["rejected"], f"{notebook}: the check of {check['id']} rejected no mutant"

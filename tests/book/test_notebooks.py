@@ -1,0 +1,225 @@
+"""The chapters as files: what is stored, how it is normalised, and that they run where readers open them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from adai.book import ledger, notebooks
+from adai.book.notebooks import EXEMPT, ROOT
+
+CHAPTERS = ledger.notebooks()
+MOST_EXEMPT = 3
+LONGEST_CELL = 30
+
+
+def chapters():
+    return pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.relative_to(ROOT).as_posix())
+
+
+def code(path: Path) -> list:
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) >= 4
+
+
+@chapters()
+def test_a_chapter_starts_with_the_set_up_cell(path):
+    first = code(path)[0]
+    assert first.source == notebooks.setup_source(), f"{path}: the first code cell is not the set-up; make notebooks"
+    assert "remove-cell" in first.metadata.tags
+
+
+@chapters()
+def test_a_chapter_is_stored_normalised_and_executed(path):
+    stored = nbformat.read(path, as_version=4)
+    assert nbformat.writes(notebooks.normalise(stored)) == nbformat.writes(nbformat.read(path, as_version=4))
+    assert any(c.outputs for c in code(path)), f"{path} was never executed: make notebooks"
+
+
+@chapters()
+def test_cells_are_short(path):
+    for cell in code(path)[1:]:
+        assert len(cell.source.splitlines()) <= LONGEST_CELL, f"{path}: move this to the library:\n{cell.source}"
+
+
+@chapters()
+def test_figures_carry_alternative_text(path):
+    for cell in code(path):
+        if any("image/svg+xml" in o.get("data", {}) for o in cell.outputs):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) > 40, f"{path}: say what this figure shows, in mystnb: image: alt\n{cell.source}"
+
+
+def test_exempted_cells_say_why_and_are_few():
+    exempted = [(p, c) for p in CHAPTERS for c in code(p) if EXEMPT in c.metadata.get("tags", [])]
+    for path, cell in exempted:
+        assert cell.metadata.get("adai", {}).get("reason"), (
+            f"{path}: an exempted cell needs adai: reason\n{cell.source}"
+        )
+    assert len(exempted) <= MOST_EXEMPT
+    for path in CHAPTERS:
+        for cell in code(path):
+            assert not {"nbval-skip", "nbval-raises-exception"} & set(cell.metadata.get("tags", [])), path
+
+
+def test_exported_pictures_are_those_of_their_chapters():
+    exported = [
+        (ROOT / c.metadata["adai"]["export"], c)
+        for p in CHAPTERS
+        for c in code(p)
+        if c.metadata.get("adai", {}).get("export")
+    ]
+    assert exported
+    for target, cell in exported:
+        (picture,) = (o.data["image/svg+xml"] for o in cell.outputs if "image/svg+xml" in o.get("data", {}))
+        assert target.read_text() == notebooks.exported(picture), f"{target} is stale: make notebooks"
+
+
+@pytest.fixture
+def draft(tmp_path, monkeypatch):
+    """A one-cell chapter in a checkout of its own."""
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+
+    def write(*cells: str) -> Path:
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+        nbformat.write(made, tmp_path / "draft.ipynb")
+        return tmp_path / "draft.ipynb"
+
+    return write
+
+
+def test_executing_twice_gives_the_same_bytes(draft):
+    path = draft("print('a'); print('b')", "1 + 1", "1 + 1")
+    notebooks.store(path, notebooks.execute(path))
+    once = path.read_bytes()
+    notebooks.store(path, notebooks.execute(path))
+    assert path.read_bytes() == once
+    ids = [c.id for c in nbformat.read(path, as_version=4).cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_raising_cell_is_named_and_the_file_stays(draft):
+    path = draft("1 / 0")
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match=r"draft\.ipynb(.|\n)*1 / 0(.|\n)*ZeroDivisionError"):
+        notebooks.execute(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("leaks", ["object()", "__import__('tempfile').gettempdir() + '/x'"])
+def test_addresses_and_paths_are_not_stored(draft, leaks):
+    with pytest.raises(ValueError, match="holds"):
+        notebooks.execute(draft(leaks))
+
+
+def test_a_chapter_is_re_run_when_a_cell_a_module_or_a_record_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    for file, text in {
+        "adai/__init__.py": "",
+        "adai/theory.py": "from adai import deep",
+        "adai/deep.py": "x = 1",
+        "adai/other.py": "",
+        "adai/experiments/digits.py": "",
+        "book/records/digits/a.json": "1",
+        "book/records/else/b.json": "1",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    source = "import adai.theory\nfrom adai.experiments import digits"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+
+    def digest() -> str:
+        return notebooks.inputs(tmp_path / "x.ipynb", made)
+
+    seen = [digest()]
+    for unrelated in ("adai/other.py", "book/records/else/b.json"):
+        (tmp_path / unrelated).write_text("changed")
+        assert digest() == seen[-1], unrelated
+    for related in ("adai/deep.py", "adai/experiments/digits.py", "book/records/digits/a.json"):
+        (tmp_path / related).write_text("y = 2")
+        assert digest() not in seen, related
+        seen.append(digest())
+    made.cells[0].source += "\n1"
+    assert digest() not in seen
+
+
+def checkout(to: Path) -> Path:
+    """The working tree's files as a repository of its own."""
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=to, check=True)
+    return to
+
+
+def test_a_chapter_runs_alone_in_an_empty_folder_as_on_colab(tmp_path):
+    source = checkout(tmp_path / "published")
+    # Colab has torch, numpy and the rest, but not adai: packages on the path, without their .pth files.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "colab"], check=True)
+    (site,) = (tmp_path / "colab/lib").glob("python*/site-packages")
+    ours = next(p for p in sys.path if p.endswith("site-packages"))
+    (site / "preinstalled.pth").write_text(ours)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(ROOT / "book/start/digits.ipynb", alone)
+    python = tmp_path / "colab/bin/python"
+    environment = {**os.environ, "ADAI_SOURCE": str(source), "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
+    missing = subprocess.run([python, "-c", "import adai"], env=environment, cwd=alone, capture_output=True)
+    assert missing.returncode, "the test's Colab already has adai"
+    before = subprocess.run([python, "-m", "pip", "freeze"], env=environment, cwd=alone, capture_output=True, text=True)
+    run = subprocess.run(
+        [python, "-c", "import nbformat, nbclient; n = nbformat.read('digits.ipynb', 4);"
+         "nbclient.NotebookClient(n, timeout=300, kernel_name='here').execute(); nbformat.write(n, 'ran.ipynb')"],
+        env={**environment, "JUPYTER_PATH": str(_kernel(tmp_path, python))}, cwd=alone, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    after = subprocess.run([python, "-m", "pip", "freeze"], env=environment, cwd=alone, capture_output=True, text=True)
+    kept = re.compile(r"^(torch|numpy|matplotlib)==.*$", re.M)
+    assert kept.findall(before.stdout) and kept.findall(before.stdout) == kept.findall(after.stdout)
+    assert list(site.glob("adai-*.dist-info")), "the set-up did not install the package"
+    ran = [c.outputs for c in nbformat.read(alone / "ran.ipynb", as_version=4).cells if c.cell_type == "code"]
+    assert "| Adai | 10 |" in str(ran), "the chapter did not find its records"
+
+
+def _kernel(folder: Path, python: Path) -> Path:
+    """A kernel called 'here' that runs another environment's Python."""
+    spec = folder / "jupyter/kernels/here/kernel.json"
+    spec.parent.mkdir(parents=True)
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": command, "display_name": "here", "language": "python"}))
+    return folder / "jupyter"
+
+
+SLOW_UNITS = {
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+@pytest.mark.parametrize("chapter", ["start/digits", "diffusion/sgd"])
+def test_stored_outputs_hold_on_a_processor_without_vector_units(chapter):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval"]
+    run = subprocess.run(
+        [*command, "--nbval-current-env", f"book/{chapter}.ipynb"],
+        cwd=ROOT, env={**os.environ, **SLOW_UNITS}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-4000:]
