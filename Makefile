@@ -53,8 +53,8 @@ lock: .venv/.full
 	  | sed -E '/^(nvidia-|cuda-|triton)/d; s/\+cpu$$//' > requirements.tmp
 	mv requirements.tmp requirements.txt
 
-address: .venv/.full
-	$(BIN)/python -m adai.book.address $(URL)
+address:
+	$(PYTHON) -m adai.book.address $(URL)
 
 # The newest of everything the ranges in pyproject.toml allow: no cell may raise, and every check must earn the same.
 test-latest: .venv/.python

@@ -1,6 +1,8 @@
 """The site's extension: figures in the page, the paper's numbers, the ledger; then the site it built."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,12 @@ def entry(item: str, **found: object) -> Entry:
 
 def unchecked(item: str, chapter: str = "Convergence") -> Entry:
     return Entry(id=item, part="theory", chapter=chapter, notebook="book/inertia/convergence")
+
+
+def test_rendering_needs_neither_torch_nor_sympy_nor_numpy_nor_matplotlib() -> None:
+    program = "import sys, adai.book.site; print(*{'torch', 'sympy', 'numpy', 'matplotlib'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
 
 
 class TestInlineSvg:
@@ -91,8 +99,10 @@ class TestLedger:
 
     def test_the_graph_tells_what_rests_only_on_checked_items(self) -> None:
         entries = [entry("eq:1"), entry("eq:2", uses=["eq:1"]), entry("eq:3", uses=["eq:9"]), unchecked("eq:9")]
-        graph = draw_graph(entries, {"eq:1": "sgd.html#equation-eq-1"})
-        states = dict(re.findall(r'<g class="(\w+)"><title>(Equation \d)', graph)[i][::-1] for i in range(4))
+        column = layers({e.id: e.uses for e in entries if e.checked})
+        graph = draw_graph(entries, column, {"eq:1": "sgd.html#equation-eq-1"})
+        found = re.findall(r'<g class="(\w+)"><title>(Equation \d)', graph)
+        states = {item: state for state, item in found}
         assert states == {
             "Equation 1": "founded",
             "Equation 2": "founded",

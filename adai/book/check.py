@@ -105,7 +105,7 @@ def identity(
     differ = _difference(derived, printed, domain, item)
     if differ:
         raise CheckFailed(f"{item}: printed {printed} is not the derived {derived}; {differ}")
-    by = "by symbols" if _vanishes(derived - printed) else "at 8 random points to 50 digits, not by symbols"
+    by = "by symbols" if _vanishes(derived - printed) else "at 16 random points to 50 digits, not by symbols"
     tally = _try(
         printed,
         rejects=lambda m: bool(_difference(derived, m, domain, item)),
@@ -565,7 +565,7 @@ def _difference(derived: sp.Expr, printed: sp.Expr, domain: Domain, item: str) -
         if same(a, b, domain, item):
             continue
         left, right = evaluator(a, item), evaluator(b, item)
-        for at in points(a.free_symbols | b.free_symbols, domain, item, 8):
+        for at in points(a.free_symbols | b.free_symbols, domain, item, 16):
             try:
                 x, y = left(at), right(at)
             except ZeroDivisionError:

@@ -104,7 +104,7 @@ def evaluator(expression: sp.Expr, seed: str) -> Callable[[dict], mpmath.mpf]:
     return value
 
 
-def same(a: sp.Expr, b: sp.Expr, domain: Domain, seed: str, count: int = 8) -> bool:
+def same(a: sp.Expr, b: sp.Expr, domain: Domain, seed: str, count: int = 16) -> bool:
     """Whether two expressions have equal values, to 50 digits, at random points of the domain."""
     if isinstance(a, sp.MatrixBase):
         return all(same(x, y, domain, seed, count) for x, y in zip(a, b, strict=True))

@@ -57,6 +57,10 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     }
     if inputs:
         notebook.metadata["adai"] = inputs
+    first = next((c for c in notebook.cells if c.cell_type == "code"), None)
+    if first is not None and first.source.startswith("#@title Set-up"):
+        first.source = setup_source()
+        first.metadata = nbformat.from_dict({"tags": ["remove-cell"], "cellView": "form"})
     seen = Counter()
     for cell in notebook.cells:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
@@ -66,10 +70,6 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             cell.execution_count = 1  # any number: without one nbval takes the cell as never run and compares nothing
             cell.outputs = [_normalised(output) for output in _joined(cell.outputs)]
-    first = next((c for c in notebook.cells if c.cell_type == "code"), None)
-    if first is not None and first.source.startswith("#@title Set-up"):
-        first.source = setup_source()
-        first.metadata = {"tags": ["remove-cell"], "cellView": "form"}
     return notebook
 
 
@@ -143,7 +143,9 @@ def execute(path: Path) -> nbformat.NotebookNode:
     try:
         client.execute()
     except CellExecutionError as error:
-        raise RuntimeError(f"{path.relative_to(ROOT)}: a cell raises\n{error}") from None
+        cell = next(c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", [])))
+        name = path.relative_to(ROOT)
+        raise RuntimeError(f"{name}: a cell raises {error.ename}: {error.evalue}\n\n{cell.source}\n") from None
     normalise(notebook)
     for cell in notebook.cells:
         exempt = EXEMPT in cell.metadata.get("tags", [])

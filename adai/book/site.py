@@ -238,12 +238,15 @@ class LedgerGraph(nodes.General, nodes.Element):
 
 
 class LedgerDirective(SphinxDirective):
-    """`:::{ledger}`: every item of the paper and how it fared, then the graph of what rests on what."""
+    """`:::{ledger}`: the graph of what rests on what, then every item of the paper and how it fared."""
 
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()  # any chapter may have changed it
         entries = ledger.entries(Path(self.env.srcdir))
-        graph = LedgerGraph(entries=entries)
+        try:
+            graph = LedgerGraph(entries=entries, column=layers({e.id: e.uses for e in entries if e.checked}))
+        except ValueError as error:
+            raise self.error(str(error)) from error
         for entry in entries:
             if entry.anchor:
                 graph += nodes.inline("", "", *self.parse_text_to_nodes(_reference(entry)), item=entry.id)
@@ -269,7 +272,7 @@ class DrawLedgerGraph(SphinxPostTransform):
             for child in graph.children:
                 for reference in child.findall(nodes.reference):
                     links[child["item"]] = reference.get("refuri") or f"#{reference['refid']}"
-            svg = nodes.raw("", draw_graph(graph["entries"], links), format="html")
+            svg = nodes.raw("", draw_graph(graph["entries"], graph["column"], links), format="html")
             graph.replace_self(svg if self.app.builder.format == "html" else [])
 
 
@@ -301,20 +304,20 @@ LEGEND = {
 BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 64, 24, 116, 34
 
 
-def draw_graph(entries: list[Entry], links: dict[str, str]) -> str:
+def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, str]) -> str:
     """An SVG of the checked items and of those they use, from left to right.
 
     Args:
         entries: the ledger.
+        column: column of each item to draw, as `layers` gives it.
         links: address of each item that has one; its box becomes a link.
 
     Returns:
         An SVG element with its legend in a box that scrolls; empty where nothing is checked.
     """
-    uses = {entry.id: entry.uses for entry in entries if entry.checked}
-    column = layers(uses)
     if not column:
         return ""
+    uses = {entry.id: entry.uses for entry in entries if entry.checked}
     items = [entry.id for entry in entries if entry.id in column]
     state: dict[str, str] = {}
     for item in sorted(items, key=column.__getitem__):  # what an item uses comes before it
