@@ -65,8 +65,8 @@ class TestInlineSvg:
         opening = self.svg[: self.svg.index(">")]
         assert 'viewBox="0 0 460 230"' in opening and "height=" not in opening
 
-    def test_its_style_sheet_rules_nothing_else(self) -> None:
-        assert "#figure-1 { *{stroke-linejoin: round} }" in self.svg
+    def test_it_brings_no_style_sheet_which_would_rule_the_page(self) -> None:
+        assert "<style" not in self.svg and "metadata" not in self.svg
 
 
 class TestLedger:
@@ -82,12 +82,12 @@ class TestLedger:
         assert "Equation {eq}`eq:2`" in source and "{prf:ref}`thm:1`" in source
         assert "(1), {prf:ref}`thm:1`" in source and "`eq:1`" not in source
 
-    def test_errata_hold_both_forms_and_the_evidence(self) -> None:
-        wrong = entry(
-            "eq:19", kind=["erratum"], verdict="wrong", statement="a = 2b", corrected="a = b", evidence="by symbols"
-        )
-        source = errata_source([entry("eq:2"), wrong])
-        assert all(part in source for part in ("$$a = 2b$$", "$$a = b$$", "by symbols", "wrong"))
+    def test_errata_hold_both_forms_and_the_evidence_of_each_erratum(self) -> None:
+        wrong = {"id": "eq:19", "kind": "erratum", "verdict": "wrong", "printed": "a = 2b", "corrected": "a = b"}
+        checks = [{"id": "eq:2", "kind": "identity"}, wrong | {"evidence": "found by symbols"}]
+        source = errata_source([entry("eq:2"), entry("eq:19")], checks)
+        for part in ("Equation {eq}`eq:19`: wrong", "$$a = 2b$$", "$$a = b$$", "Found by symbols."):
+            assert part in source
         assert "eq:2`" not in source
 
     def test_an_item_stands_right_of_all_that_it_uses(self) -> None:

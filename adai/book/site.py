@@ -43,6 +43,8 @@ ElementTree.register_namespace("xlink", XLINK)
 def inline_svg(source: str, name: str, alt: str) -> str:
     """An SVG file's text as an element to put into a page.
 
+    Style sheets inside it, which would rule the whole page, are dropped: book.css says the same as matplotlib's.
+
     Args:
         source: the SVG file's text.
         name: the element's id; all ids inside are prefixed with it, so that a page can hold many figures.
@@ -56,13 +58,13 @@ def inline_svg(source: str, name: str, alt: str) -> str:
         xml.etree.ElementTree.ParseError: if the source is not well-formed.
     """
     root = ElementTree.fromstring(source)
-    for metadata in root.findall(f"{{{SVG}}}metadata"):
-        root.remove(metadata)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
+                parent.remove(child)
     for element in root.iter():
         for key, value in element.items():
             element.set(key, _inline_attribute(key, value, name))
-        if element.tag == f"{{{SVG}}}style":  # an inline style sheet would otherwise rule the whole page
-            element.text = f"#{name} {{ {_themed(element.text or '')} }}"
     title = ElementTree.Element(f"{{{SVG}}}title", id=f"{name}-title")
     title.text = alt
     root.insert(0, title)
@@ -76,13 +78,10 @@ def _inline_attribute(key: str, value: str, name: str) -> str:
         return f"{name}-{value}"
     if key in ("href", f"{{{XLINK}}}href"):
         return re.sub(r"^#", f"#{name}-", value)
-    return _themed(re.sub(r"url\((['\"]?)#", rf"url(\1#{name}-", value))
-
-
-def _themed(text: str) -> str:
+    value = re.sub(r"url\((['\"]?)#", rf"url(\1#{name}-", value)
     for colour, variable in THEMED.items():
-        text = re.sub(re.escape(colour), variable, text, flags=re.IGNORECASE)
-    return text
+        value = re.sub(re.escape(colour), variable, value, flags=re.IGNORECASE)
+    return value
 
 
 class InlineFigures(SphinxPostTransform):
@@ -187,6 +186,9 @@ def _ranges(items: list[str]) -> str:
     return "; ".join(names)
 
 
+ERRATA = "{doc}`corrected </book/reference/errata>`"
+
+
 def _table(rows: list[list[str]]) -> list[str]:
     """Lines of a MyST table whose first row is its head."""
     lines = ["::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
@@ -199,16 +201,17 @@ def ledger_source(entries: list[Entry]) -> str:
     """MyST source of the ledger: a table for each verdict, then what is not yet checked, by chapter."""
     by_id = {entry.id: entry for entry in entries}
     checked = [entry for entry in entries if entry.checked]
-    counts = Counter(entry.verdict for entry in checked)
+    found = Counter(entry.verdict for entry in checked)
+    counts = {verdict: found[verdict] for verdict in reversed(ledger.VERDICTS) if found[verdict]}
     tally = ", ".join(f"{verdict}: {n}" for verdict, n in counts.items())
     lines = [f"**{len(checked)} of {len(entries)} items are checked**{f' ({tally})' * bool(tally)}.", ""]
     for verdict, n in counts.items():
         rows = [["Item", "Statement", "Shown by", "Mutants rejected", "Rests on"]]
         for entry in (e for e in checked if e.verdict == verdict):
-            corrected = f"; corrected: {_formula(entry.corrected)}" if entry.corrected else ""
+            statement = _formula(entry.statement) + f"; {ERRATA}" * bool(entry.corrected)
             mutants = f"{entry.mutants_rejected} of {entry.mutants_tried}" if entry.mutants_tried else "–"
+            mutants += f", {len(entry.equivalent)} set aside" * bool(entry.equivalent)
             uses = ", ".join(_reference(by_id[item]) for item in entry.uses)
-            statement = _formula(entry.statement) + corrected
             rows.append([_item(entry), statement, ", ".join(entry.kind), mutants, uses])
         lines += [f":::{{rubric}} {verdict.capitalize()} ({n})", ":::", "", *_table(rows)]
     missing: dict[str, list[str]] = {}
@@ -222,14 +225,20 @@ def ledger_source(entries: list[Entry]) -> str:
     return "\n".join(lines)
 
 
-def errata_source(entries: list[Entry]) -> str:
-    """MyST source of the errata: each printed form that fails, the form that holds, and what showed it."""
+def errata_source(entries: list[Entry], checks: list[dict[str, Any]]) -> str:
+    """MyST source of the errata: each printed form that fails, the form that holds, and what showed it.
+
+    Args:
+        entries: the ledger.
+        checks: records of all checks, of which those of the kind erratum are listed.
+    """
+    by_id = {entry.id: entry for entry in entries}
     lines = []
-    for entry in entries:
-        if "erratum" in entry.kind:
-            lines += [f"::::{{admonition}} {_item(entry)}: {entry.verdict}", "Printed:", ""]
-            lines += [f"$${entry.statement}$$", "", "Corrected:", "", f"$${entry.corrected}$$", ""]
-            lines += [entry.evidence, "::::", ""]
+    for found in (check for check in checks if check["kind"] == "erratum"):
+        evidence = found["evidence"][:1].upper() + found["evidence"][1:]
+        lines += [f"::::{{admonition}} {_item(by_id[found['id']])}: {found['verdict']}", "Printed:", ""]
+        lines += [f"$${found['printed']}$$", "", "Corrected:", "", f"$${found['corrected']}$$", ""]
+        lines += [f"{evidence}.", "::::", ""]
     return "\n".join(lines) or "No erratum has been shown so far."
 
 
@@ -258,7 +267,9 @@ class ErrataDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
-        return self.parse_text_to_nodes(errata_source(ledger.entries(Path(self.env.srcdir))))
+        root = Path(self.env.srcdir)
+        checks = [check for notebook in ledger.notebooks(root) for check in ledger.checks(notebook)]
+        return self.parse_text_to_nodes(errata_source(ledger.entries(root), checks))
 
 
 class DrawLedgerGraph(SphinxPostTransform):

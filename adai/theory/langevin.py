@@ -36,7 +36,7 @@ def euler_maruyama(
         rng: source of the Brownian increments.
 
     Returns:
-        The states, shape (len(record), *start.shape).
+        The states, of shape (len(record), chains) or (len(record), chains, n).
 
     Raises:
         ValueError: if dt is not positive or `record` does not ascend.
@@ -66,7 +66,7 @@ def sgd(
         record, rng: as for `euler_maruyama`.
 
     Returns:
-        The parameters, shape (len(record), *start.shape).
+        The parameters, arranged as by `euler_maruyama`.
     """
 
     def update(theta: "np.ndarray") -> "np.ndarray":
