@@ -571,7 +571,7 @@ def _difference(derived: sp.Expr, printed: sp.Expr, domain: Domain, item: str) -
             except ZeroDivisionError:
                 return "the printed form divides by zero"
             if abs(x - y) > mpmath.mpf(10) ** -12 * (abs(x) + abs(y)):
-                where = ", ".join(f"{s} = {mpmath.nstr(v, 3)}" for s, v in at.items())
+                where = ", ".join(f"${sp.latex(s)} = {mpmath.nstr(v, 3)}$" for s, v in at.items())
                 return f"{mpmath.nstr(y, 4)} instead of {mpmath.nstr(x, 4)}" + (f" at {where}" if where else "")
         return "the two differ"
     return ""

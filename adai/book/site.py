@@ -330,10 +330,9 @@ def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, st
         return ""
     uses = {entry.id: entry.uses for entry in entries if entry.checked}
     items = [entry.id for entry in entries if entry.id in column]
-    state: dict[str, str] = {}
-    for item in sorted(items, key=column.__getitem__):  # what an item uses comes before it
-        founded = all(state[used] == "founded" for used in uses.get(item, []))
-        state[item] = "planned" if item not in uses else "founded" if founded else "checked"
+    by_id = {entry.id: entry for entry in entries}
+    founded = {item for item in items if ledger.rests_on_checked(by_id[item], by_id)}
+    state = {i: "planned" if i not in uses else "founded" if i in founded else "checked" for i in items}
     filled: Counter[int] = Counter()
     place: dict[str, tuple[int, int]] = {}
     for item in items:

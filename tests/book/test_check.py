@@ -27,7 +27,7 @@ def test_identity_shows_both_sides_and_counts_mutants():
 
 @pytest.mark.parametrize("wrong", mutants(WIDTH), ids=str)
 def test_every_mutant_of_a_claim_fails_with_a_point(wrong):
-    with pytest.raises(CheckFailed, match=r"eq:20.*instead of.*H = "):
+    with pytest.raises(CheckFailed, match=r"eq:20.*instead of.*\$H = "):
         check.identity("eq:20", sp.expand(WIDTH), wrong)
 
 
