@@ -139,7 +139,9 @@ def execute(path: Path) -> nbformat.NotebookNode:
         ValueError: if an output holds an address, a path of this machine or a PNG.
     """
     notebook = normalise(nbformat.read(path, as_version=4))
-    client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    client = NotebookClient(
+        notebook, timeout=900, startup_timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    )
     try:
         client.execute()
     except CellExecutionError as error:
