@@ -28,7 +28,8 @@ _build/html/.built: $(SOURCES) | .venv/.site
 	@touch $@
 
 test: book .venv/.full
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env tests book
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 300 \
+	  tests book
 
 notebooks: .venv/.full
 	$(BIN)/python -m adai.book.notebooks $(if $(ALL),--all)
