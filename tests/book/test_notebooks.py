@@ -185,7 +185,7 @@ def test_a_chapter_runs_alone_in_an_empty_folder_as_on_colab(tmp_path):
     before = subprocess.run([python, "-m", "pip", "freeze"], env=environment, cwd=alone, capture_output=True, text=True)
     run = subprocess.run(
         [python, "-c", "import nbformat, nbclient; n = nbformat.read('digits.ipynb', 4);"
-         "nbclient.NotebookClient(n, timeout=300, kernel_name='here').execute(); nbformat.write(n, 'ran.ipynb')"],
+         "nbclient.NotebookClient(n, timeout=300, startup_timeout=300, kernel_name='here').execute(); nbformat.write(n, 'ran.ipynb')"],
         env={**environment, "JUPYTER_PATH": str(_kernel(tmp_path, python))}, cwd=alone, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
@@ -218,6 +218,7 @@ SLOW_UNITS = {
 @pytest.mark.parametrize("chapter", ["start/digits", "diffusion/sgd"])
 def test_stored_outputs_hold_on_a_processor_without_vector_units(chapter):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval"]
+    command += ["--nbval-kernel-startup-timeout", "300"]
     run = subprocess.run(
         [*command, "--nbval-current-env", f"book/{chapter}.ipynb"],
         cwd=ROOT, env={**os.environ, **SLOW_UNITS}, capture_output=True, text=True,
