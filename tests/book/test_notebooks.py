@@ -168,6 +168,14 @@ def checkout(to: Path) -> Path:
     return to
 
 
+RUN = """
+import nbclient, nbformat
+notebook = nbformat.read("digits.ipynb", 4)
+nbclient.NotebookClient(notebook, timeout=300, startup_timeout=300, kernel_name="here").execute()
+nbformat.write(notebook, "ran.ipynb")
+"""
+
+
 def test_a_chapter_runs_alone_in_an_empty_folder_as_on_colab(tmp_path):
     source = checkout(tmp_path / "published")
     # Colab has torch, numpy and the rest, but not adai: packages on the path, without their .pth files.
@@ -183,11 +191,8 @@ def test_a_chapter_runs_alone_in_an_empty_folder_as_on_colab(tmp_path):
     missing = subprocess.run([python, "-c", "import adai"], env=environment, cwd=alone, capture_output=True)
     assert missing.returncode, "the test's Colab already has adai"
     before = subprocess.run([python, "-m", "pip", "freeze"], env=environment, cwd=alone, capture_output=True, text=True)
-    run = subprocess.run(
-        [python, "-c", "import nbformat, nbclient; n = nbformat.read('digits.ipynb', 4);"
-         "nbclient.NotebookClient(n, timeout=300, startup_timeout=300, kernel_name='here').execute(); nbformat.write(n, 'ran.ipynb')"],
-        env={**environment, "JUPYTER_PATH": str(_kernel(tmp_path, python))}, cwd=alone, capture_output=True, text=True,
-    )  # fmt: skip
+    kernel = {**environment, "JUPYTER_PATH": str(_kernel(tmp_path, python))}
+    run = subprocess.run([python, "-c", RUN], env=kernel, cwd=alone, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
     after = subprocess.run([python, "-m", "pip", "freeze"], env=environment, cwd=alone, capture_output=True, text=True)
     kept = re.compile(r"^(torch|numpy|matplotlib)==.*$", re.M)
