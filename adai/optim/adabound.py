@@ -63,8 +63,8 @@ class AdaBound(AdamLike):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "final_lr": final_lr, "gamma": gamma, "eps": eps}
-        super().__init__(params, {**defaults, "weight_decay": weight_decay, "maximize": maximize})
+        options = {"lr": lr, "betas": betas, "final_lr": final_lr, "gamma": gamma, "eps": eps}
+        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a parameter group, whose present learning rate its bounds will be relative to.

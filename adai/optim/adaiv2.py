@@ -16,7 +16,8 @@ class AdaiV2(AdaiW):
     r"""Adai with dampening, the authors' later generalisation; not in the paper.
 
     Adai lets the second moment set the inertia alone. Here a share of it sets the learning rate. With
-    :math:`r_t = \hat v_t / \bar v_t` and :math:`\kappa` = ``dampening``, AdaiV2 is :class:`AdaiW` but for
+    :math:`r_t = \hat v_t / \bar v_t` and :math:`\kappa` = ``dampening``, AdaiV2 is
+    :class:`~adai.optim.adai.AdaiW` but for
 
     .. math::
         \begin{aligned}
@@ -33,11 +34,11 @@ class AdaiV2(AdaiW):
     Its weight decay may also be coupled; ours is decoupled, its default.
 
     Args:
-        params: as for :class:`Adai`.
-        lr: learning rate, 0 or more; the default is that of :class:`AdaiW`, the authors' code has none.
-        betas: as for :class:`Adai`.
-        eps: as for :class:`Adai`.
-        weight_decay: as for :class:`AdaiW`; the authors' code has 0 for a default.
+        params: as for AdaiW.
+        lr: learning rate, 0 or more; the default is that of AdaiW, the authors' code has none.
+        betas: as for AdaiW.
+        eps: as for AdaiW.
+        weight_decay: as for AdaiW; the authors' code has 0 for a default.
         dampening: :math:`\kappa` in [0, 1].
         maximize: ascend instead of descend.
 
@@ -58,8 +59,8 @@ class AdaiV2(AdaiW):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "dampening": dampening}
-        super(Adai, self).__init__(params, {**defaults, "maximize": maximize})
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "dampening": dampening}
+        super(Adai, self).__init__(params, **options, maximize=maximize)
 
     def _relative_second_moment(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
         ratio = super()._relative_second_moment(state, group, v_bar)

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.optim.optimizer import Optimizer
+from torch.optim.optimizer import Optimizer, ParamsT
 
-__all__ = ["DenseOptimizer"]
+__all__ = ["AdamLike", "DenseOptimizer"]
 
 Active: TypeAlias = tuple[Tensor, Tensor, dict[str, Any], dict[str, Any]]
 """A parameter that has a gradient in this step, its gradient, its state and its group."""
@@ -29,6 +29,9 @@ class DenseOptimizer(Optimizer):
     _state_names: tuple[str, ...] = ("exp_avg", "exp_avg_sq")
     _beta_names: tuple[str, str] = ("beta1", "beta2")
     _decoupled_weight_decay = False
+
+    def __init__(self, params: ParamsT, **defaults: Any) -> None:
+        super().__init__(params, defaults)
 
     # torch guards the next two against torch.compile by a wrapper that, at its first call, imports the
     # compiler and with it SymPy. Going around it halves the time to the first step where nothing is compiled.

@@ -26,11 +26,10 @@ class Yogi(AdamLike):
         \frac{m_t}{\sqrt{v_t} + \epsilon}
         \end{aligned}
 
-    Three things can be read in more than one way. The printed algorithm has no bias correction; the factor at
-    :math:`\eta` is that of Google's implementation in TensorFlow Addons, and so are the starting values
-    :math:`m_0 = 0` and a small constant :math:`v_0`, for which a user may also compute mean squared gradients
-    before the first step. Many PyTorch versions start :math:`m` at :math:`v_0` too, and add :math:`\epsilon` to
-    the root of a corrected :math:`v_t`.
+    The printed algorithm has no bias correction; the factor at :math:`\eta` is that of Google's implementation in
+    TensorFlow Addons, and so are :math:`m_0 = 0` and a small constant :math:`v_0` (``initial_accumulator``).
+    Versions for PyTorch often start :math:`m` at :math:`v_0` too and add :math:`\epsilon` to the root of a
+    corrected :math:`v_t`; their first steps differ from these.
 
     Args:
         params: parameters, named parameters, or dictionaries that each define a parameter group with options
@@ -59,8 +58,8 @@ class Yogi(AdamLike):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "initial_accumulator": initial_accumulator}
-        super().__init__(params, {**defaults, "weight_decay": weight_decay, "maximize": maximize})
+        options = {"lr": lr, "betas": betas, "eps": eps, "initial_accumulator": initial_accumulator}
+        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize)
 
     def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         state = super()._new_state(param, group)
