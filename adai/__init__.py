@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Adai", "AdaiS", "AdaiW"]
+__all__ = ["AdaBound", "Adai", "AdaiS", "AdaiV2", "AdaiW", "Padam", "Yogi"]
 
 if TYPE_CHECKING:
-    from adai.optim import Adai, AdaiS, AdaiW
+    from adai.optim import AdaBound, Adai, AdaiS, AdaiV2, AdaiW, Padam, Yogi
 else:
 
     def __getattr__(name: str) -> object:

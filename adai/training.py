@@ -13,10 +13,8 @@ from tqdm import tqdm
 
 from adai import data, records
 from adai.models import MODELS
-from adai.optim import Adai, AdaiW
+from adai.optim import OPTIMIZERS
 from adai.records import FIRST_STEPS, Record, RecordError, Spec
-
-OPTIMIZERS = {"adai": Adai, "adaiw": AdaiW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 class Run:

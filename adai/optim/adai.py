@@ -1,21 +1,22 @@
 """Adai and AdaiW (also called AdaiS): momentum whose inertia adapts to every parameter.
 
-Written for the reader: :meth:`Adai.step` is the algorithm line by line, one tensor at a time.
+Written for the reader: `Adai._update` is the algorithm line by line, one tensor at a time.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.optimizer import Optimizer, ParamsT
+from torch.optim.optimizer import ParamsT
+
+from adai.optim.base import Active, DenseOptimizer, Requirement, as_real
 
 __all__ = ["Adai", "AdaiS", "AdaiW"]
 
 
-class Adai(Optimizer):
+class Adai(DenseOptimizer):
     r"""Adaptive inertia with :math:`L_2` regularisation (Algorithm 2 of the paper).
 
     Adai is SGD with momentum in which every element of every parameter has its own :math:`\beta_1`. Adam lets
@@ -85,7 +86,8 @@ class Adai(Optimizer):
     Rate and Momentum*, ICML 2022.
     """
 
-    _decoupled_weight_decay = False
+    _state_names = ("exp_avg", "exp_avg_sq", "bias_correction1")
+    _beta_names = ("beta0", "beta2")
 
     def __init__(
         self,
@@ -97,72 +99,27 @@ class Adai(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, defaults)
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
 
-    # torch guards the next two against torch.compile by a wrapper that, at its first call, imports the
-    # compiler and with it SymPy. Going around it halves the time to the first step where nothing is compiled.
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a parameter group, with options of its own or the optimizer's defaults.
-
-        Raises:
-            ValueError: a hyperparameter is outside its range; the optimizer is as before.
-        """
-        _check_hyperparameters({**self.defaults, **param_group})
-        inspect.unwrap(Optimizer.add_param_group)(self, param_group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
-        inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Takes one step. Gradients are read and never written.
-
-        Args:
-            closure: evaluates the model again, with gradients enabled, and returns the loss.
-
-        Returns:
-            What the closure returned, or ``None``.
-
-        Raises:
-            RuntimeError: a gradient is sparse; parameters and state are as before.
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-
-        with_gradient = [
-            (param, param.grad, group)
-            for group in self.param_groups
-            for param in group["params"]
-            if param.grad is not None
-        ]
-        for _, grad, _ in with_gradient:
-            _refuse_sparse(grad)
-        active = [(param, grad, self._state_of(param), group) for param, grad, group in with_gradient]
-
+    def _update(self, active: list[Active]) -> None:
         for param, grad, state, group in active:
             beta2 = group["betas"][1]
             g = self._gradient(param, grad, group)
             state["step"] += 1
-            _as_real(state["exp_avg_sq"]).mul_(beta2).addcmul_(g, g, value=1 - beta2)
+            as_real(state["exp_avg_sq"]).mul_(beta2).addcmul_(g, g, value=1 - beta2)
 
         v_bar = _mean_second_moment([(state, group) for _, _, state, group in active])
 
         for param, grad, state, group in active:
-            theta, lr = _as_real(param), float(group["lr"])
-            exp_avg, bias_correction1 = _as_real(state["exp_avg"]), _as_real(state["bias_correction1"])
-            one_minus_beta1 = _one_minus_beta1(state, group, v_bar)
-            exp_avg.lerp_(self._gradient(param, grad, group), one_minus_beta1)
+            theta, lr = as_real(param), float(group["lr"])
+            exp_avg, bias_correction1 = as_real(state["exp_avg"]), as_real(state["bias_correction1"])
+            one_minus_beta1 = self._one_minus_beta1(state, group, v_bar)
+            exp_avg.lerp_(self._driving_gradient(param, grad, group, one_minus_beta1), one_minus_beta1)
             # 1 - prod(beta1) is the same running mean with every gradient replaced by 1.
             bias_correction1.addcmul_(one_minus_beta1, 1 - bias_correction1)
             if self._decoupled_weight_decay:
                 theta.mul_(1 - lr * group["weight_decay"])
             theta.addcdiv_(exp_avg, bias_correction1, value=-lr)
-        return loss
 
     def inertia(self) -> Iterator[tuple[Tensor, Tensor]]:
         r"""Yields every parameter that has had a gradient, with its present :math:`\beta_1`.
@@ -180,23 +137,27 @@ class Adai(Optimizer):
         ]
         v_bar = _mean_second_moment([(state, group) for _, state, group in seen])
         for param, state, group in seen:
-            yield param, 1 - _one_minus_beta1(state, group, v_bar)
+            yield param, 1 - self._one_minus_beta1(state, group, v_bar)
 
-    def _state_of(self, param: Tensor) -> dict[str, Any]:
-        state: dict[str, Any] = self.state[param]
-        if not state:
-            state["step"] = torch.zeros((), dtype=torch.float32)
-            for name in ("exp_avg", "exp_avg_sq", "bias_correction1"):
-                state[name] = torch.zeros_like(param, memory_format=torch.preserve_format)
-        return state
+    def _one_minus_beta1(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
+        # Not beta1 itself: in bfloat16, 1 - eps would round to 1.
+        ratio = self._relative_second_moment(state, group, v_bar)
+        return ratio.mul_(group["betas"][0]).clamp_(group["eps"], 1).to(state["exp_avg_sq"].real.dtype)
 
-    def _gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor:
-        grad = _as_real(grad.resolve_conj())
-        if group["maximize"]:
-            grad = -grad
-        if group["weight_decay"] and not self._decoupled_weight_decay:
-            grad = grad.add(_as_real(param), alpha=group["weight_decay"])
-        return grad
+    # AdaiV2 replaces the next two.
+
+    def _relative_second_moment(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
+        v_hat = as_real(state["exp_avg_sq"]).to(v_bar.dtype) / _bias_correction2(state, group)
+        return v_hat / v_bar.to(v_hat.device)
+
+    def _driving_gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any], one_minus_beta1: Tensor) -> Tensor:
+        return self._gradient(param, grad, group)
+
+    def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
+        yield from super()._requirements(group)
+        (beta0, _), eps = group["betas"], group["eps"]
+        yield "beta0 (betas[0])", beta0, 0 <= beta0 < math.inf, "0 <= beta0 < inf"
+        yield "eps", eps, 0 < eps <= 1, "0 < eps <= 1"
 
 
 class AdaiW(Adai):
@@ -247,7 +208,7 @@ AdaiS = AdaiW
 def _mean_second_moment(states_and_groups: list[tuple[dict[str, Any], dict[str, Any]]]) -> Tensor:
     total, elements = torch.zeros((), dtype=torch.float32), 0
     for state, group in states_and_groups:
-        v = _as_real(state["exp_avg_sq"])
+        v = as_real(state["exp_avg_sq"])
         # Half precision would lose, or overflow in, a sum over millions of elements.
         v_sum = v.sum(dtype=torch.promote_types(v.dtype, torch.float32))
         total = total.to(v.device) + v_sum / _bias_correction2(state, group)
@@ -256,43 +217,5 @@ def _mean_second_moment(states_and_groups: list[tuple[dict[str, Any], dict[str, 
     return total.masked_fill(total == 0, 1) / max(elements, 1)
 
 
-def _one_minus_beta1(state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
-    # Not beta1 itself: in bfloat16, 1 - eps would round to 1.
-    v = _as_real(state["exp_avg_sq"])
-    v_hat = v.to(v_bar.dtype) / _bias_correction2(state, group)
-    beta0, eps = group["betas"][0], group["eps"]
-    return (v_hat / v_bar.to(v.device)).mul_(beta0).clamp_(eps, 1).to(v.dtype)
-
-
 def _bias_correction2(state: dict[str, Any], group: dict[str, Any]) -> float:
     return 1 - math.pow(group["betas"][1], state["step"])
-
-
-def _as_real(tensor: Tensor) -> Tensor:
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
-def _refuse_sparse(grad: Tensor) -> None:
-    if grad.layout != torch.strided:
-        raise RuntimeError(
-            f"Adai needs dense gradients, but one of shape {tuple(grad.shape)} has layout {grad.layout}; use "
-            "sparse=False in the embedding it comes from, or another optimizer for that parameter"
-        )
-
-
-def _check_hyperparameters(group: dict[str, Any]) -> None:
-    lr, betas, eps, weight_decay = (group[name] for name in ("lr", "betas", "eps", "weight_decay"))
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError(f"lr must be a number or a tensor of one element, got shape {tuple(lr.shape)}")
-    if len(betas) != 2:
-        raise ValueError(f"betas must be the pair (beta0, beta2), got {betas}")
-    beta0, beta2 = betas
-    for name, value, within, expected in (
-        ("lr", lr, 0 <= lr < math.inf, "0 <= lr < inf"),
-        ("beta0 (betas[0])", beta0, 0 <= beta0 < math.inf, "0 <= beta0 < inf"),
-        ("beta2 (betas[1])", beta2, 0 <= beta2 < 1, "0 <= beta2 < 1"),
-        ("eps", eps, 0 < eps <= 1, "0 < eps <= 1"),
-        ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay < inf"),
-    ):
-        if not within:
-            raise ValueError(f"{name} is {value}, but must satisfy {expected}")

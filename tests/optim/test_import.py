@@ -36,4 +36,4 @@ def test_a_training_step_loads_torch_and_no_other_heavy_package():
 
 def test_optimizers_need_nothing_else_of_ours():
     ours = {name for name in loaded_by(TRAINING_STEP) if name.partition(".")[0] == "adai"}
-    assert ours == {"adai", "adai.optim", "adai.optim.adai"}
+    assert {name for name in ours if not name.startswith("adai.optim")} == {"adai"}

@@ -1,0 +1,92 @@
+"""AdaBound: Adam whose learning rates are held between bounds that close in on SGD's."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from adai.optim.base import AdamLike, Requirement
+
+__all__ = ["AdaBound"]
+
+
+class AdaBound(AdamLike):
+    r"""Adam with dynamic bounds on the learning rate of each element (Luo et al. 2019, Algorithm 2).
+
+    It begins as Adam. The bounds on the rates of single elements then close in on ``final_lr``, so that it ends
+    as SGD with momentum. With :math:`m_t, v_t` Adam's uncorrected moments, :math:`\eta` = ``lr``,
+    :math:`\eta_0` the first ``lr``, :math:`\alpha^*` = ``final_lr`` and :math:`\gamma` = ``gamma``,
+
+    .. math::
+        \begin{aligned}
+        \hat\eta_t &= \eta \sqrt{1 - \beta_2^t} / (1 - \beta_1^t), \qquad \alpha_t = \alpha^* \eta / \eta_0 \\
+        \eta_t &= \operatorname{clamp}\left(\frac{\hat\eta_t}{\sqrt{v_t} + \epsilon},\
+        \alpha_t \left(1 - \frac{1}{\gamma t + 1}\right),\ \alpha_t \left(1 + \frac{1}{\gamma t}\right)\right) \\
+        \theta_t &= \theta_{t-1} - \eta_t m_t
+        \end{aligned}
+
+    The paper and its authors' code (https://github.com/Luolc/AdaBound) differ; its experiments are the code's,
+    and so are these lines. The printed algorithm has neither bias corrections nor :math:`\epsilon`, and divides
+    :math:`\eta_t` by :math:`\sqrt t`, which the code leaves to a schedule. A schedule changes ``lr`` alone, and
+    :math:`\alpha_t` makes the bounds follow. For that, each group keeps its first learning rate as ``base_lr``,
+    also in the state dictionary, where the authors' code forgets it when a run is resumed.
+
+    Args:
+        params: parameters, named parameters, or dictionaries that each define a parameter group with options
+            of its own.
+        lr: Adam's learning rate, more than 0 when a group is added, since the bounds are relative to it.
+        betas: :math:`(\beta_1, \beta_2)`, each in [0, 1).
+        final_lr: the rate to end at, more than 0; one for SGD with a momentum that is a mean of gradients, not
+            a sum.
+        gamma: how fast the bounds close, in (0, 1).
+        eps: :math:`\epsilon > 0`.
+        weight_decay: :math:`\lambda \ge 0`; :math:`\lambda \theta` is added to the gradient.
+        maximize: ascend instead of descend.
+
+    Raises:
+        ValueError: a hyperparameter is outside its range.
+
+    Luo, Xiong, Liu and Sun, *Adaptive Gradient Methods with Dynamic Bound of Learning Rate*, ICLR 2019.
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        final_lr: float = 0.1,
+        gamma: float = 1e-3,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "final_lr": final_lr, "gamma": gamma, "eps": eps}
+        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group, whose present learning rate its bounds will be relative to.
+
+        Raises:
+            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+        """
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group.setdefault("base_lr", float(group["lr"]))
+
+    def _descend(
+        self, theta: Tensor, m: Tensor, root: Tensor, lr: float, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        final_lr = group["final_lr"] * float(group["lr"]) / group["base_lr"]
+        elapsed = group["gamma"] * float(state["step"])
+        rates = (lr / root).clamp_(final_lr * (1 - 1 / (elapsed + 1)), final_lr * (1 + 1 / elapsed))
+        theta.addcmul_(rates, m, value=-1)
+
+    def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
+        yield from super()._requirements(group)
+        lr, final_lr, gamma = group["lr"], group["final_lr"], group["gamma"]
+        yield "lr", lr, lr > 0, "0 < lr < inf"
+        yield "final_lr", final_lr, 0 < final_lr < math.inf, "0 < final_lr < inf"
+        yield "gamma", gamma, 0 < gamma < 1, "0 < gamma < 1"

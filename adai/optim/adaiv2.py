@@ -1,0 +1,75 @@
+"""AdaiV2: a family from Adai to an optimizer that adapts inertia and learning rate in equal parts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from adai.optim.adai import Adai, AdaiW
+from adai.optim.base import Requirement
+
+__all__ = ["AdaiV2"]
+
+
+class AdaiV2(AdaiW):
+    r"""Adai with dampening, the authors' later generalisation; not in the paper.
+
+    Adai lets the second moment set the inertia alone. Here a share of it sets the learning rate. With
+    :math:`r_t = \hat v_t / \bar v_t` and :math:`\kappa` = ``dampening``, AdaiV2 is
+    :class:`~adai.optim.adai.AdaiW` but for
+
+    .. math::
+        \begin{aligned}
+        \beta_{1,t} &= \operatorname{clamp}\left(1 - \beta_0 r_t^{1/(3 - 2\kappa)},\ 0,\ 1 - \epsilon\right) \\
+        m_t &= \beta_{1,t} m_{t-1} + (1 - \beta_{1,t}) \left(\frac{\beta_0}{1 - \beta_{1,t}}\right)^{1-\kappa} g_t
+        \end{aligned}
+
+    At :math:`\kappa = 1` it is AdaiW. Where nothing is clamped, the factor at the gradient is
+    :math:`r_t^{-(1-\kappa)/(3-2\kappa)}`; at :math:`\kappa = 0` it is :math:`r_t^{-1/3}`, beside
+    :math:`r_t^{1/3}` in the inertia.
+
+    The authors' code adds :math:`(1 - \beta_{1,t})^\kappa g_t` to :math:`m_{t-1}` and multiplies the step by
+    :math:`\beta_0^{1-\kappa}`. Both are the same as long as :math:`\beta_0` and :math:`\kappa` stay what they are.
+    Its weight decay may also be coupled; ours is decoupled, its default.
+
+    Args:
+        params: as for AdaiW.
+        lr: learning rate, 0 or more; the default is that of AdaiW, the authors' code has none.
+        betas: as for AdaiW.
+        eps: as for AdaiW.
+        weight_decay: as for AdaiW; the authors' code has 0 for a default.
+        dampening: :math:`\kappa` in [0, 1].
+        maximize: ascend instead of descend.
+
+    Raises:
+        ValueError: a hyperparameter is outside its range.
+
+    The authors' repository is https://github.com/zeke-xie/adaptive-inertia-adai (``adai_optim/adaiv2.py``).
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.1,
+        betas: tuple[float, float] = (0.1, 0.99),
+        eps: float = 1e-3,
+        weight_decay: float = 5e-3,
+        dampening: float = 1.0,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "dampening": dampening}
+        super(Adai, self).__init__(params, **options, maximize=maximize)
+
+    def _relative_second_moment(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
+        ratio = super()._relative_second_moment(state, group, v_bar)
+        return ratio.pow_(1 / (3 - 2 * group["dampening"]))
+
+    def _driving_gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any], one_minus_beta1: Tensor) -> Tensor:
+        gradient = super()._driving_gradient(param, grad, group, one_minus_beta1)
+        return gradient * (group["betas"][0] / one_minus_beta1) ** (1 - group["dampening"])
+
+    def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
+        yield from super()._requirements(group)
+        yield "dampening", group["dampening"], 0 <= group["dampening"] <= 1, "0 <= dampening <= 1"

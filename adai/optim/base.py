@@ -1,0 +1,168 @@
+"""What our optimizers share, so that each file is its algorithm and little else."""
+
+import inspect
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import Optimizer, ParamsT
+
+__all__ = ["AdamLike", "DenseOptimizer"]
+
+Active: TypeAlias = tuple[Tensor, Tensor, dict[str, Any], dict[str, Any]]
+"""A parameter that has a gradient in this step, its gradient, its state and its group."""
+Requirement: TypeAlias = tuple[str, float | Tensor, bool, str]
+"""A hyperparameter's name, its value, whether that is within its range, and the range."""
+
+
+class DenseOptimizer(Optimizer):
+    """An optimizer of dense gradients, real or complex. Not for use by itself.
+
+    A subclass names its state, says what its hyperparameters must satisfy, and writes one step of its algorithm.
+    A parameter that has no gradient in a step stays as it is, and so does its state; steps are counted for each
+    parameter by itself. A complex parameter is two real ones.
+    """
+
+    _state_names: tuple[str, ...] = ("exp_avg", "exp_avg_sq")
+    _beta_names: tuple[str, str] = ("beta1", "beta2")
+    _decoupled_weight_decay = False
+
+    def __init__(self, params: ParamsT, **defaults: Any) -> None:
+        super().__init__(params, defaults)
+
+    # torch guards the next two against torch.compile by a wrapper that, at its first call, imports the
+    # compiler and with it SymPy. Going around it halves the time to the first step where nothing is compiled.
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group, with options of its own or the optimizer's defaults.
+
+        Raises:
+            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+        """
+        for name, value, within, expected in self._requirements({**self.defaults, **param_group}):
+            if not within:
+                raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+        inspect.unwrap(Optimizer.add_param_group)(self, param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
+        inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Takes one step. Gradients are read and never written.
+
+        Args:
+            closure: evaluates the model again, with gradients enabled, and returns the loss.
+
+        Returns:
+            What the closure returned, or ``None``.
+
+        Raises:
+            RuntimeError: a gradient is sparse; parameters and state are as before.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+
+        with_gradient = [
+            (param, param.grad, group)
+            for group in self.param_groups
+            for param in group["params"]
+            if param.grad is not None
+        ]
+        for _, grad, _ in with_gradient:
+            self._refuse_sparse(grad)
+        self._update([(param, grad, self._state_of(param, group), group) for param, grad, group in with_gradient])
+        return loss
+
+    @abstractmethod
+    def _update(self, active: list[Active]) -> None:
+        """One step of the algorithm, on the parameters that have a gradient."""
+
+    def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
+        """What the hyperparameters of a group must satisfy, in an order in which each may rely on those before."""
+        lr, betas, weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        first, second = self._beta_names
+        if isinstance(lr, Tensor) and lr.numel() != 1:
+            raise ValueError(f"lr must be a number or a tensor of one element, got shape {tuple(lr.shape)}")
+        if len(betas) != 2:
+            raise ValueError(f"betas must be the pair ({first}, {second}), got {betas}")
+        yield "lr", lr, 0 <= lr < math.inf, "0 <= lr < inf"
+        yield f"{second} (betas[1])", betas[1], 0 <= betas[1] < 1, f"0 <= {second} < 1"
+        yield "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay < inf"
+
+    def _state_of(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        if not self.state[param]:
+            self.state[param] = self._new_state(param, group)
+        return self.state[param]
+
+    def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state: dict[str, Any] = {"step": torch.zeros((), dtype=torch.float32)}
+        return state | {
+            name: torch.zeros_like(param, memory_format=torch.preserve_format) for name in self._state_names
+        }
+
+    def _gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor:
+        """The gradient as the algorithm sees it: real, downhill, with the L2 term."""
+        grad = as_real(grad.resolve_conj())
+        if group["maximize"]:
+            grad = -grad
+        if group["weight_decay"] and not self._decoupled_weight_decay:
+            grad = grad.add(as_real(param), alpha=group["weight_decay"])
+        return grad
+
+    def _refuse_sparse(self, grad: Tensor) -> None:
+        if grad.layout != torch.strided:
+            raise RuntimeError(
+                f"{type(self).__name__} needs dense gradients, but one of shape {tuple(grad.shape)} has layout "
+                f"{grad.layout}; use sparse=False in the embedding it comes from, or another optimizer for that "
+                "parameter"
+            )
+
+
+class AdamLike(DenseOptimizer):
+    r"""Adam up to its last line, for algorithms that differ in what they make of the moments. Not for use by itself.
+
+    Adam's bias corrections are one factor on the learning rate, and :math:`\epsilon` joins the root of the
+    uncorrected :math:`v_t`, as in Section 2 of Kingma and Ba (2015) and in the authors' code of AdaBound and Padam.
+    :class:`torch.optim.Adam` adds it to the root of the corrected one.
+    """
+
+    def _update(self, active: list[Active]) -> None:
+        for param, grad, state, group in active:
+            g, m, v = self._gradient(param, grad, group), as_real(state["exp_avg"]), as_real(state["exp_avg_sq"])
+            beta1, beta2 = group["betas"]
+            state["step"] += 1
+            m.lerp_(g, 1 - beta1)
+            self._accumulate(v, g * g, beta2)
+            bias_correction1, bias_correction2 = (1 - math.pow(beta, state["step"]) for beta in (beta1, beta2))
+            lr = float(group["lr"]) * math.sqrt(bias_correction2) / bias_correction1
+            self._descend(as_real(param), m, self._second_moment(state).sqrt().add_(group["eps"]), lr, state, group)
+
+    def _accumulate(self, v: Tensor, g_squared: Tensor, beta2: float) -> None:
+        v.mul_(beta2).add_(g_squared, alpha=1 - beta2)
+
+    def _second_moment(self, state: dict[str, Any]) -> Tensor:
+        return as_real(state["exp_avg_sq"])
+
+    @abstractmethod
+    def _descend(
+        self, theta: Tensor, m: Tensor, root: Tensor, lr: float, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        r"""Moves the parameter, given :math:`m_t`, :math:`\sqrt{v_t} + \epsilon` and the corrected learning rate."""
+
+    def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
+        yield from super()._requirements(group)
+        (beta1, _), eps = group["betas"], group["eps"]
+        yield "beta1 (betas[0])", beta1, 0 <= beta1 < 1, "0 <= beta1 < 1"
+        yield "eps", eps, 0 < eps < math.inf, "0 < eps < inf"
+
+
+def as_real(tensor: Tensor) -> Tensor:
+    """The tensor or, of a complex one, a view with a further last dimension of 2."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
