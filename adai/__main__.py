@@ -30,16 +30,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train one run, unless it has a record."""
+    from adai.experiments.sweep import train_and_save
+
     spec = experiments.find(arguments.run, arguments.scale)
     with _output(arguments) as folder:
         path = records.path_of(spec, folder)
         if path.exists():
             print(f"{arguments.run} has a record: {path}")
             return 0
-        from adai.training import train
-
-        record = train(spec, progress=True)
-        record.save(folder)
+        record = train_and_save(spec, folder, progress=True)
         print(_line(arguments.run, record))
         print(f"record: {path}" if arguments.keep else "a smoke run leaves no record; --out DIR keeps one")
     return 0

@@ -16,12 +16,13 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 SCALES = ("smoke", "laptop", "colab", "paper")
 PRECISIONS = ("fp32",)
@@ -62,6 +63,7 @@ class Spec:
             how many epochs it trains.
         lr_factor: what the learning rate is multiplied by at each milestone.
         precision: the arithmetic of the run.
+        keep_weights: leave the last weights beside the record (see `weights_path`).
 
     Raises:
         RecordError: a value is of the wrong type or out of its range.
@@ -81,6 +83,7 @@ class Spec:
     milestones: tuple[float, ...] = (0.4, 0.8)
     lr_factor: float = 0.1
     precision: str = "fp32"
+    keep_weights: bool = False
 
     def __post_init__(self) -> None:
         for spec_field in fields(self):
@@ -93,6 +96,7 @@ class Spec:
             _demand(isinstance(value, str) and re.fullmatch(pattern, value), name, value, "a lower-case name")
         _demand(self.scale in SCALES, "scale", self.scale, f"one of {', '.join(SCALES)}")
         _demand(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
+        _demand(isinstance(self.keep_weights, bool), "keep_weights", self.keep_weights, "true or false")
         for name in ("hyperparameters", "dataset_options", "model_options"):
             _demand(isinstance(getattr(self, name), dict), name, getattr(self, name), "a dictionary")
         for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1)):
@@ -162,25 +166,37 @@ class Record:
     def save(self, folder: Path) -> Path:
         """Write `<folder>/<experiment>/<hash>.json`, whole or not at all, and return its path."""
         path = path_of(self.spec, folder)
-        path.parent.mkdir(parents=True, exist_ok=True)
         values = {"hash": self.spec.hash, **_nan_to_null(asdict(self))}
         # A line for each field: short files whose differences can still be read.
         lines = (f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in values.items())
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write("{\n" + ",\n".join(lines) + "\n}\n")
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with whole(path) as file:
+            file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
         return path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at its path whole, when the block ends, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def path_of(spec: Spec, folder: Path) -> Path:
     """Where the record of this spec lies in a records folder."""
     return Path(folder) / spec.experiment / f"{spec.hash}.json"
+
+
+def weights_path(spec: Spec, folder: Path) -> Path:
+    """Where the last weights of this spec lie, if it keeps them: safetensors in fp16, small enough to commit."""
+    return path_of(spec, folder).with_suffix(".safetensors")
 
 
 def default_folder() -> Path:

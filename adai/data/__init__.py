@@ -1,23 +1,31 @@
 """Data sets, read into memory as tensors: one file a data set."""
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-DATASETS = ("digits",)
+DATASETS = ("digits", "cifar10", "cifar100")
+
+
+class DataError(ValueError):
+    """Files of a data set that cannot be used; the message says which, why, and what to do."""
 
 
 class Data(NamedTuple):
     """One data set, split and in memory.
 
     Args:
-        train_inputs: first dimension the examples.
+        train_inputs: first dimension the examples; images in uint8 have the shape (examples, channels, height, width).
         train_targets: class indices, int64.
         test_inputs: as `train_inputs`.
         test_targets: as `train_targets`.
         label: the data set's name as figures and records show it.
         checksum: SHA-256 of the whole data set before it is split.
+        mean: of each channel of uint8 images, over the training set; None where inputs are normalised already.
+        deviation: the standard deviation, likewise.
     """
 
     train_inputs: Tensor
@@ -26,6 +34,22 @@ class Data(NamedTuple):
     test_targets: Tensor
     label: str
     checksum: str
+    mean: Tensor | None = None
+    deviation: Tensor | None = None
+
+    def normalised(self, inputs: Tensor) -> Tensor:
+        """A batch of this set's inputs as a model takes them: float32, uint8 images shifted and scaled by channel."""
+        if self.mean is None or self.deviation is None:
+            return inputs
+        shape = (-1, 1, 1)
+        return (inputs.float() - self.mean.view(shape)) / self.deviation.view(shape)
+
+
+def folder() -> Path:
+    """The folder that holds data sets: ``ADAI_DATA``, else a cache folder of this user."""
+    if chosen := os.environ.get("ADAI_DATA"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adai"
 
 
 def load(name: str, *, seed: int, **options: Any) -> Data:
@@ -37,8 +61,11 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         options: passed to the data set's reader.
 
     Raises:
-        ValueError: there is no such data set.
+        ValueError: there is no such data set, or the reader refuses an option.
+        DataError: its files are missing or damaged.
     """
     if name not in DATASETS:
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
-    return import_module(f"{__name__}.{name}").load(seed=seed, **options)
+    if name == "digits":
+        return import_module(f"{__name__}.digits").load(seed=seed, **options)
+    return import_module(f"{__name__}.cifar").load(name, **options)

@@ -5,7 +5,7 @@ from types import ModuleType
 
 from adai.records import SCALES, RecordError, Spec
 
-EXPERIMENTS = ("digits",)
+EXPERIMENTS = ("digits", "table1")
 
 
 def module(experiment: str) -> ModuleType:

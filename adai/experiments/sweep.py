@@ -6,14 +6,16 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
-from adai.records import Record, Spec
+from adai.records import Record, Spec, path_of, weights_path
 
 
-def train_and_save(spec: Spec, folder: Path) -> Record:
-    """Train one run and file its record at once, so that no later fault can lose it."""
+def train_and_save(spec: Spec, folder: Path, *, progress: bool = False) -> Record:
+    """Train one run, or go on with it where it was stopped, and file its record at once."""
     from adai.training import train
 
-    record = train(spec)
+    # The dot keeps the unfinished out of every list of records, and out of git.
+    checkpoint = path_of(spec, folder).with_name(f".{spec.hash}.checkpoint")
+    record = train(spec, progress=progress, checkpoint=checkpoint, weights=weights_path(spec, folder))
     record.save(folder)
     return record
 

@@ -1,5 +1,15 @@
 """Networks: one file a family."""
 
-from adai.models.mlp import MLP
+from functools import partial
 
-MODELS = {"mlp": MLP}
+from adai.models.mlp import MLP
+from adai.models.resnet import CifarResNet, ResNet
+
+MODELS = {
+    "mlp": MLP,
+    "resnet18": partial(ResNet, blocks=(2, 2, 2, 2)),
+    "resnet34": partial(ResNet, blocks=(3, 4, 6, 3)),
+    "resnet10": partial(ResNet, blocks=(1, 1, 1, 1)),
+    "resnet20": partial(CifarResNet, depth=20),
+    "resnet8": partial(CifarResNet, depth=8),
+}

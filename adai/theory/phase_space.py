@@ -45,8 +45,8 @@ def covariance(H: Any, D: Any, M: Any, gamma: Any, t: Any, start: Any = None) ->
         start: covariance of (theta, r) at time 0, of shape (2, 2); zeros if left out.
 
     Returns:
-        A SymPy matrix if any argument is an expression, else an array of t's shape with (2, 2) appended, with all its digits,
-        also where the closed form cancels: near H = 0, near critical damping, for short times.
+        A SymPy matrix if any argument is an expression, else an array of t's shape with (2, 2) appended, with all its
+        digits, also where the closed form cancels: near H = 0, near critical damping, for short times.
 
     Raises:
         ValueError: if a number D, M or gamma is not positive, or t is negative.

@@ -1,0 +1,170 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 60,000 colour images of 32 × 32 pixels, in the published layout."""
+
+import hashlib
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from adai.data import Data, DataError, folder
+
+HOLDOUT_SEED = 20_220_717
+"""Shuffles the training images once and for all: held-out images come from its end, a limited set from its start."""
+
+
+class Layout(NamedTuple):
+    """Where a set's files lie, what its labels are called, and the MD5 sums of the published files."""
+
+    directory: str
+    train: tuple[str, ...]
+    test: str
+    targets: bytes
+    classes: int
+    md5: dict[str, str]
+
+
+# The sums are those that torchvision.datasets.CIFAR10 and CIFAR100 list for the files of
+# https://www.cs.toronto.edu/~kriz/cifar.html
+LAYOUTS = {
+    "cifar10": Layout(
+        "cifar-10-batches-py",
+        tuple(f"data_batch_{number}" for number in range(1, 6)),
+        "test_batch",
+        b"labels",
+        10,
+        {
+            "data_batch_1": "c99cafc152244af753f735de768cd75f",
+            "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+            "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+            "data_batch_4": "634d18415352ddfa80567beed471001a",
+            "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+            "test_batch": "40351d587109b95175f43aff81a1287e",
+        },
+    ),
+    "cifar100": Layout(
+        "cifar-100-python",
+        ("train",),
+        "test",
+        b"fine_labels",
+        100,
+        {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+    ),
+}
+NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+
+
+def load(
+    name: str, *, label: str | None = None, size: int = 32, limit: int | None = None, holdout: int | None = None
+) -> Data:
+    """Read a set, from the folder that ``ADAI_DATA`` names.
+
+    The training images are shuffled once, by a seed that belongs to the set and not to a run.
+
+    Args:
+        name: ``"cifar10"`` or ``"cifar100"``.
+        label: a name for files in this layout that are not the published ones, such as a copy with other
+            compression. It stands in every record and figure made from them. Published files need none.
+        size: 32, or 16 for the mean of each 2 × 2 pixels.
+        limit: train on only so many images.
+        holdout: take the last so many training images as the test set, and leave the real test set alone. To
+            choose settings by. These images never take part in the training of a limited set that leaves room
+            for them.
+
+    Returns:
+        Inputs of shape (examples, 3, size, size), uint8, with the mean and the deviation of each channel over the
+        training images.
+
+    Raises:
+        DataError: a file is missing, cut off, not in this layout, or not the published one and there is no label.
+        ValueError: an option is out of its range.
+    """
+    layout = LAYOUTS[name]
+    if size not in (16, 32):
+        raise ValueError(f"size is {size}, but there are 16 and 32")
+    directory = folder() / layout.directory
+    content, published = hashlib.sha256(), True
+    parts = []
+    for file in (*layout.train, layout.test):
+        images, targets, md5 = _read(directory / file, layout, name)
+        published = published and md5 == layout.md5[file]
+        content.update(images.numpy().tobytes() + targets.numpy().tobytes())
+        parts.append((images, targets))
+    if not published and label is None:
+        raise DataError(
+            f"the files in {directory} are not the published ones of {NAMES[name]} (other MD5 sums): remove the "
+            f"folder and run `python -m adai data {name}`, or give these files a label of their own"
+        )
+    if published and label is not None:
+        raise ValueError(f"label is {label!r}, but these are the published files of {NAMES[name]}: leave it out")
+    images, targets = (torch.cat(tensors) for tensors in zip(*parts[:-1], strict=True))
+    order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(HOLDOUT_SEED))
+    available = len(targets) - (holdout or 0)
+    limit = available if limit is None else limit
+    if not (0 < limit <= len(targets) and available > 0):
+        raise ValueError(f"limit is {limit} and holdout {holdout}, but there are {len(targets)} training images")
+    if holdout and limit > available:
+        raise ValueError(f"limit {limit} leaves fewer than holdout = {holdout} of {len(targets)} training images")
+    train = order[:limit]
+    test = parts[-1] if not holdout else (images[order[available:]], targets[order[available:]])
+    train_inputs, test_inputs = (_resized(part, size) for part in (images[train], test[0]))
+    pixels = train_inputs.double()
+    return Data(
+        train_inputs,
+        targets[train],
+        test_inputs,
+        test[1],
+        label=label or NAMES[name],
+        checksum=content.hexdigest(),
+        mean=pixels.mean(dim=(0, 2, 3)).float(),
+        deviation=pixels.std(dim=(0, 2, 3)).float(),
+    )
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Rebuilds NumPy arrays and nothing else: a pickle can otherwise run any code."""
+
+    ALLOWED = frozenset(
+        {
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy._core.numeric", "_frombuffer"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
+    mend = f"run `python -m adai data {name}`, or set ADAI_DATA to the folder that holds {layout.directory}"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({os.strerror(error.errno or 0)}): {mend}") from None
+    try:
+        batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
+        images, targets = torch.from_numpy(batch[b"data"]), torch.tensor(batch[layout.targets])
+        if images.dtype != torch.uint8 or images.shape != (len(targets), 3 * 32 * 32):
+            raise ValueError(f"images of shape {tuple(images.shape)} and type {images.dtype}, {len(targets)} labels")
+        if not (targets.dtype == torch.int64 and targets.min() >= 0 and targets.max() < layout.classes):
+            raise ValueError(f"labels that are not 0 to {layout.classes - 1}")
+    except Exception as error:  # what a damaged pickle raises is not documented
+        raise DataError(f"{path} is damaged or no batch of {NAMES[name]} ({error}): remove it and {mend}") from None
+    return images.view(-1, 3, 32, 32), targets, hashlib.md5(content).hexdigest()
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    if size == images.shape[-1]:
+        return images
+    # In whole numbers, rounded half up: the same on every machine.
+    sums = sum(images[:, :, row::2, column::2].to(torch.int16) for row in (0, 1) for column in (0, 1))
+    return ((sums + 2) // 4).to(torch.uint8)
