@@ -3,8 +3,10 @@
 Written for the reader: `Adai._update` is the algorithm line by line, one tensor at a time.
 """
 
+import functools
 import math
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from adai.optim.base import Active, DenseOptimizer, Requirement, as_real
+from adai.optim.batches import Batch, batched, mean_of, precise, refuse_unseen_shards, sums_of_squares
 
 __all__ = ["Adai", "AdaiS", "AdaiW"]
 
@@ -86,8 +89,10 @@ class Adai(DenseOptimizer):
     Rate and Momentum*, ICML 2022.
     """
 
-    _state_names = ("exp_avg", "exp_avg_sq", "bias_correction1")
+    _state_names = ("step", "exp_avg", "exp_avg_sq", "bias_correction1", "exp_avg_sq_sum")
     _beta_names = ("beta0", "beta2")
+    _moved = ("exp_avg", "exp_avg_sq", "bias_correction1")
+    _hyperparameters: tuple[str, ...] = ("betas", "eps", "weight_decay")
 
     def __init__(
         self,
@@ -98,28 +103,145 @@ class Adai(DenseOptimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        mean_over: Any = None,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
+        self._begin(params, mean_over, options | paths)
+
+    def _begin(self, params: ParamsT, mean_over: Any, options: dict[str, Any]) -> None:
+        refuse_unseen_shards(mean_over)
+        self.mean_over = mean_over
+        # Not among the defaults: OneCycleLR and CyclicLR would take it for a momentum and cycle beta0.
+        self._betas = options.pop("betas")
+        self._steps = 0
+        super().__init__(params, **options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a parameter group, with options of its own or the optimizer's defaults.
+
+        Raises:
+            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+            RuntimeError: ``fused=True``, and there is no C++ compiler.
+        """
+        super().add_param_group({"betas": self._betas, **param_group})
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in ("mean_over", "_betas", "_steps")}
+        return super().__getstate__() | own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name in ("foreach", "fused", "capturable", "differentiable"):
+                group.setdefault(name, self.defaults[name])
+
+    # The algorithm, over lists of tensors: `_reduce` looks once at every gradient, `_move` is elementwise.
 
     def _update(self, active: list[Active]) -> None:
-        for param, grad, state, group in active:
-            beta2 = group["betas"][1]
-            g = self._gradient(param, grad, group)
-            state["step"] += 1
-            as_real(state["exp_avg_sq"]).mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        batches = batched(active)
+        for batch in batches:
+            self._reduce(batch)
+        v_bar = self._mean(batches)
+        for batch in batches:
+            lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
+            lr, options = _lr(batch.group), {name: batch.group[name] for name in self._hyperparameters}
+            for part in batch.parts():
+                move = _compiled(type(self)) if batch.compiled(part) else self._move
+                move(*(tensors[part] for tensors in lists), lr, options)
+        self._steps += 1
+        if self._steps % 1000 == 0:
+            self._drop_spent_corrections()
 
-        v_bar = _mean_second_moment([(state, group) for _, _, state, group in active])
+    def _reduce(self, batch: Batch) -> None:
+        """Brings the sum of each tensor's v up to date, and 1 - beta2^t beside it.
 
-        for param, grad, state, group in active:
-            theta, lr = as_real(param), float(group["lr"])
-            exp_avg, bias_correction1 = as_real(state["exp_avg"]), as_real(state["bias_correction1"])
-            one_minus_beta1 = self._one_minus_beta1(state, group, v_bar)
-            exp_avg.lerp_(self._driving_gradient(param, grad, group, one_minus_beta1), one_minus_beta1)
-            # 1 - prod(beta1) is the same running mean with every gradient replaced by 1.
-            bias_correction1.addcmul_(one_minus_beta1, 1 - bias_correction1)
-            if self._decoupled_weight_decay:
-                theta.mul_(1 - lr * group["weight_decay"])
-            theta.addcdiv_(exp_avg, bias_correction1, value=-lr)
+        The first is a running mean, as v is, of the sums of g^2; the second the same with 1 in place of a gradient.
+        """
+        beta2 = batch.group["betas"][1]
+        batch.grads = self._descent(batch.params, batch.grads, batch.group)
+        squares = batch.over_shards(sums_of_squares(batch.grads))
+        sums = torch.stack(batch["exp_avg_sq_sum"])
+        sums.lerp_(torch.stack([squares, torch.ones_like(squares)], dim=1), 1 - beta2)
+        torch._foreach_copy_(batch["exp_avg_sq_sum"], list(sums.unbind()))
+        batch.totals, batch.corrections2 = sums.unbind(1)
+        one = torch.ones_like(batch["step"][0])
+        torch._foreach_add_(batch["step"], [one] * len(batch["step"]))
+
+    def _mean(self, batches: list[Batch]) -> Tensor:
+        sums = ((batch.totals / batch.corrections2).sum() for batch in batches)
+        return mean_of(zip(sums, (batch.elements for batch in batches), strict=True), self.mean_over)
+
+    def _scales(self, batch: Batch, v_bar: Tensor) -> list[Tensor]:
+        """What makes of each tensor's v the 1 - beta1 that is clamped then: beta0 over bias correction and mean."""
+        scales, factor = (
+            (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal_(),
+            self._beta0_factor(batch.group),
+        )
+        # Where the mean is 0 every v is 0, and so must be the product.
+        scales.clamp_max_(torch.finfo(scales.dtype).max / max(factor, 1)).mul_(factor)
+        return list(scales.unbind())
+
+    @classmethod
+    def _descent(cls, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+        """The gradients as the algorithm sees them: downhill, with the L2 term."""
+        if group["maximize"]:
+            grads = list(torch._foreach_neg(grads))
+        if group["weight_decay"] and not cls._decoupled_weight_decay:
+            grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
+        return grads
+
+    @classmethod
+    def _move(
+        cls,
+        params: list[Tensor],
+        grads: list[Tensor],
+        exp_avgs: list[Tensor],
+        exp_avg_sqs: list[Tensor],
+        corrections1: list[Tensor],
+        scales: list[Tensor],
+        lr: float | Tensor,
+        options: dict[str, Any],
+    ) -> None:
+        beta2 = options["betas"][1]
+        # Many small tensors take a factor faster as a tensor than as a number.
+        torch._foreach_mul_(exp_avg_sqs, torch.full_like(scales[0], beta2))
+        torch._foreach_addcmul_(exp_avg_sqs, grads, grads, value=1 - beta2)
+        # Not beta1 itself: in bfloat16, 1 - eps would round to 1.
+        one_minus_beta1 = cls._one_minus_beta1(exp_avg_sqs, scales, options)
+        _lerp_(exp_avgs, cls._driving_gradients(grads, one_minus_beta1, options), one_minus_beta1)
+        if options["weight_decay"] and cls._decoupled_weight_decay:
+            torch._foreach_mul_(params, 1 - lr * options["weight_decay"])
+        if corrections1[0].shape != params[0].shape:  # long since 1
+            _subtract(params, exp_avgs, lr)
+            return
+        # 1 - prod(beta1) grows by (1 - beta1) prod(beta1): again the running mean with every gradient replaced by 1.
+        torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
+        torch._foreach_add_(corrections1, one_minus_beta1)
+        if isinstance(lr, Tensor):
+            _subtract(params, list(torch._foreach_div(exp_avgs, corrections1)), lr)
+        else:
+            torch._foreach_addcdiv_(params, exp_avgs, corrections1, value=-lr)
+
+    # AdaiV2 replaces the next three.
+
+    @staticmethod
+    def _beta0_factor(group: dict[str, Any]) -> float:
+        return group["betas"][0]
+
+    @classmethod
+    def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
+        return clamped(scaled(exp_avg_sqs, scales), exp_avg_sqs, options)
+
+    @classmethod
+    def _driving_gradients(
+        cls, grads: list[Tensor], one_minus_beta1: list[Tensor], options: dict[str, Any]
+    ) -> list[Tensor]:
+        return grads
 
     def inertia(self) -> Iterator[tuple[Tensor, Tensor]]:
         r"""Yields every parameter that has had a gradient, with its present :math:`\beta_1`.
@@ -129,35 +251,58 @@ class Adai(DenseOptimizer):
         :math:`\beta_{1,t}` of that step. :math:`\beta_1` has the parameter's shape and, for a complex
         parameter, a further last dimension of 2 (real part, imaginary part).
         """
-        seen = [
-            (param, self.state[param], group)
+        batches = [
+            (param, group, Batch(group, [param], [param], {name: [value] for name, value in self.state[param].items()}))
             for group in self.param_groups
             for param in group["params"]
             if self.state.get(param)
         ]
-        v_bar = _mean_second_moment([(state, group) for _, state, group in seen])
-        for param, state, group in seen:
-            yield param, 1 - self._one_minus_beta1(state, group, v_bar)
-
-    def _one_minus_beta1(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
-        # Not beta1 itself: in bfloat16, 1 - eps would round to 1.
-        ratio = self._relative_second_moment(state, group, v_bar)
-        return ratio.mul_(group["betas"][0]).clamp_(group["eps"], 1).to(state["exp_avg_sq"].real.dtype)
-
-    # AdaiV2 replaces the next two.
-
-    def _relative_second_moment(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
-        v_hat = as_real(state["exp_avg_sq"]).to(v_bar.dtype) / _bias_correction2(state, group)
-        return v_hat / v_bar.to(v_hat.device)
-
-    def _driving_gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any], one_minus_beta1: Tensor) -> Tensor:
-        return self._gradient(param, grad, group)
+        for _, _, batch in batches:
+            batch.totals, batch.corrections2 = torch.stack(batch["exp_avg_sq_sum"]).unbind(1)
+        v_bar = self._mean([batch for _, _, batch in batches])
+        for param, group, batch in batches:
+            (one_minus_beta1,) = self._one_minus_beta1(batch["exp_avg_sq"], self._scales(batch, v_bar), group)
+            yield param, 1 - one_minus_beta1
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)
         (beta0, _), eps = group["betas"], group["eps"]
         yield "beta0 (betas[0])", beta0, 0 <= beta0 < math.inf, "0 <= beta0 < inf"
         yield "eps", eps, 0 < eps <= 1, "0 < eps <= 1"
+        foreach, fused, differentiable = group["foreach"], group["fused"], group["differentiable"]
+        yield "fused", fused, not (fused and (foreach or differentiable)), "fused without foreach and differentiable"
+        if fused:
+            _demand_a_compiler()
+
+    def _drop_spent_corrections(self) -> None:
+        """Replaces each 1 - prod(beta1) that must have become 1 by that one number: a third of the state."""
+        for group in self.param_groups:
+            if group["capturable"] or group["differentiable"]:
+                continue
+            for param in group["params"]:
+                state = self.state.get(param)
+                # No beta1 is above 1 - eps; 2^-25 from 1 rounds to 1 in float32.
+                if state and param.dtype != torch.float64 and (1 - group["eps"]) ** float(state["step"]) < 2**-25:
+                    state["bias_correction1"] = torch.ones((), dtype=param.dtype, device=param.device)
+
+    def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
+        state = self.state[param]
+        if "exp_avg_sq_sum" in saved:
+            # torch has given it the parameter's type.
+            new = self._new_state(param, group)["exp_avg_sq_sum"]
+            state["exp_avg_sq_sum"] = new.copy_(saved["exp_avg_sq_sum"])
+        else:  # saved before there were sums
+            v, beta2 = as_real(state["exp_avg_sq"]), group["betas"][1]
+            v_sum = v.sum(dtype=precise(v.dtype))
+            state["exp_avg_sq_sum"] = torch.stack([v_sum, 1 - beta2 ** state["step"].to(v_sum)])
+        self._steps = max(self._steps, int(state["step"]))
+
+    def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        state = super()._new_state(param, group)
+        on_device = group["capturable"] or group["fused"]
+        state["step"] = torch.zeros((), dtype=torch.float32, device=param.device if on_device else "cpu")
+        state["exp_avg_sq_sum"] = torch.zeros(2, dtype=precise(param.dtype), device=param.device)
+        return state
 
 
 class AdaiW(Adai):
@@ -197,25 +342,96 @@ class AdaiW(Adai):
         weight_decay: float = 5e-3,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        mean_over: Any = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)
+        paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
+        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize, mean_over=mean_over, **paths)
 
 
 AdaiS = AdaiW
 """The paper's other name for :class:`AdaiW`; the very same class."""
 
 
-def _mean_second_moment(states_and_groups: list[tuple[dict[str, Any], dict[str, Any]]]) -> Tensor:
-    total, elements = torch.zeros((), dtype=torch.float32), 0
-    for state, group in states_and_groups:
-        v = as_real(state["exp_avg_sq"])
-        # Half precision would lose, or overflow in, a sum over millions of elements.
-        v_sum = v.sum(dtype=torch.promote_types(v.dtype, torch.float32))
-        total = total.to(v.device) + v_sum / _bias_correction2(state, group)
-        elements += v.numel()
-    # Where the mean is 0 every v is 0, and 1 in its place makes their ratio 0 instead of NaN.
-    return total.masked_fill(total == 0, 1) / max(elements, 1)
+def _lr(group: dict[str, Any]) -> float | Tensor:
+    """A number where that needs no word from a device."""
+    lr = group["lr"]
+    if not isinstance(lr, Tensor):
+        return float(lr)
+    stays = group["capturable"] or group["differentiable"] or lr.device.type != "cpu" or torch.compiler.is_compiling()
+    return lr.reshape(()) if stays else float(lr)
 
 
-def _bias_correction2(state: dict[str, Any], group: dict[str, Any]) -> float:
-    return 1 - math.pow(group["betas"][1], state["step"])
+def _lerp_(tensors: list[Tensor], ends: list[Tensor], weights: list[Tensor]) -> None:
+    if torch.compiler.is_compiling():  # which has no lerp of lists, and would take three passes for one
+        torch._foreach_addcmul_(tensors, torch._foreach_sub(ends, tensors), weights)
+    else:
+        torch._foreach_lerp_(tensors, ends, weights)
+
+
+def _subtract(params: list[Tensor], directions: list[Tensor], lr: float | Tensor) -> None:
+    if isinstance(lr, Tensor):
+        directions = list(torch._foreach_mul(directions, lr))
+        torch._foreach_sub_(params, directions)
+    else:
+        torch._foreach_add_(params, directions, alpha=-lr)
+
+
+def scaled(exp_avg_sqs: list[Tensor], scales: list[Tensor]) -> list[Tensor]:
+    if exp_avg_sqs[0].dtype != scales[0].dtype:  # half precision, in which a scale may overflow
+        exp_avg_sqs = [v.to(scales[0].dtype) for v in exp_avg_sqs]
+    return list(torch._foreach_mul(exp_avg_sqs, scales))
+
+
+def clamped(one_minus_beta1: list[Tensor], like: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
+    torch._foreach_clamp_min_(one_minus_beta1, options["eps"])
+    torch._foreach_clamp_max_(one_minus_beta1, 1)
+    if one_minus_beta1[0].dtype != like[0].dtype:
+        one_minus_beta1 = [one.to(like[0].dtype) for one in one_minus_beta1]
+    return one_minus_beta1
+
+
+def _demand_a_compiler() -> None:
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        compiler = get_cpp_compiler()
+    except Exception as error:
+        raise RuntimeError(
+            f"fused=True compiles the step, and there is no C++ compiler ({error}): install one (g++ or clang++; the "
+            "environment variable CXX names another), or leave fused out"
+        ) from None
+    if shutil.which(compiler) is None:
+        raise RuntimeError(
+            f"fused=True compiles the step, and the C++ compiler {compiler!r} is not there: install it, name another "
+            "in the environment variable CXX, or leave fused out"
+        )
+
+
+@functools.cache
+def _compiled(optimizer: type["Adai"]) -> Callable[..., None]:
+    """`_move` of one tensor as one pass over memory, compiled once for all sizes."""
+    compiled = torch.compile(optimizer._move, dynamic=True, fullgraph=True)
+
+    def move(*arguments: Any) -> None:
+        *lists, (scale,), lr, options = arguments
+        # A number would be compiled in, and each new learning rate compiled anew.
+        rate = torch.as_tensor(lr, dtype=scale.dtype, device=scale.device)
+        flat = _flattened([tensor for (tensor,) in lists])
+        path = optimizer._move if flat is None else compiled
+        path(*([tensor] for tensor in flat or (tensor for (tensor,) in lists)), [scale], rate, options)
+
+    return move
+
+
+def _flattened(tensors: list[Tensor]) -> list[Tensor] | None:
+    """Views of one dimension on tensors that lie alike in memory, without gaps; None where they do not."""
+    first, *others = tensors
+    channels_last = first.dim() == 4 and first.is_contiguous(memory_format=torch.channels_last)
+    alike = all(other.stride() == first.stride() for other in others if other.shape == first.shape)
+    if not (alike and (channels_last or first.is_contiguous())):
+        return None
+    return [t.as_strided((t.numel(),), (1,)) if t.shape == first.shape else t for t in tensors]

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.adai import Adai, AdaiW
+from adai.optim.adai import AdaiW, clamped, scaled
 from adai.optim.base import Requirement
 
 __all__ = ["AdaiV2"]
@@ -48,6 +49,8 @@ class AdaiV2(AdaiW):
     The authors' repository is https://github.com/zeke-xie/adaptive-inertia-adai (``adai_optim/adaiv2.py``).
     """
 
+    _hyperparameters = ("betas", "eps", "weight_decay", "dampening")
+
     def __init__(
         self,
         params: ParamsT,
@@ -58,17 +61,34 @@ class AdaiV2(AdaiW):
         dampening: float = 1.0,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        mean_over: Any = None,
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "dampening": dampening}
-        super(Adai, self).__init__(params, **options, maximize=maximize)
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+        paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
+        self._begin(params, mean_over, options | paths | {"dampening": dampening})
 
-    def _relative_second_moment(self, state: dict[str, Any], group: dict[str, Any], v_bar: Tensor) -> Tensor:
-        ratio = super()._relative_second_moment(state, group, v_bar)
-        return ratio.pow_(1 / (3 - 2 * group["dampening"]))
+    @staticmethod
+    def _beta0_factor(group: dict[str, Any]) -> float:
+        return group["betas"][0] ** (3 - 2 * group["dampening"])
 
-    def _driving_gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any], one_minus_beta1: Tensor) -> Tensor:
-        gradient = super()._driving_gradient(param, grad, group, one_minus_beta1)
-        return gradient * (group["betas"][0] / one_minus_beta1) ** (1 - group["dampening"])
+    @classmethod
+    def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
+        one_minus_beta1 = scaled(exp_avg_sqs, scales)
+        torch._foreach_pow_(one_minus_beta1, 1 / (3 - 2 * options["dampening"]))
+        return clamped(one_minus_beta1, exp_avg_sqs, options)
+
+    @classmethod
+    def _driving_gradients(
+        cls, grads: list[Tensor], one_minus_beta1: list[Tensor], options: dict[str, Any]
+    ) -> list[Tensor]:
+        factors = torch._foreach_reciprocal(one_minus_beta1)
+        torch._foreach_mul_(factors, options["betas"][0])
+        torch._foreach_pow_(factors, 1 - options["dampening"])
+        return list(torch._foreach_mul(grads, factors))
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -4,7 +4,7 @@ import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,10 +12,17 @@ from torch.optim.optimizer import Optimizer, ParamsT
 
 __all__ = ["AdamLike", "DenseOptimizer"]
 
-Active: TypeAlias = tuple[Tensor, Tensor, dict[str, Any], dict[str, Any]]
-"""A parameter that has a gradient in this step, its gradient, its state and its group."""
 Requirement: TypeAlias = tuple[str, float | Tensor, bool, str]
 """A hyperparameter's name, its value, whether that is within its range, and the range."""
+
+
+class Active(NamedTuple):
+    """The parameters of one group that have a gradient in this step, with their gradients and their state."""
+
+    group: dict[str, Any]
+    params: list[Tensor]
+    grads: list[Tensor]
+    states: dict[str, list[Tensor]]
 
 
 class DenseOptimizer(Optimizer):
@@ -26,7 +33,7 @@ class DenseOptimizer(Optimizer):
     parameter by itself. A complex parameter is two real ones.
     """
 
-    _state_names: tuple[str, ...] = ("exp_avg", "exp_avg_sq")
+    _state_names: tuple[str, ...] = ("step", "exp_avg", "exp_avg_sq")
     _beta_names: tuple[str, str] = ("beta1", "beta2")
     _decoupled_weight_decay = False
 
@@ -42,16 +49,59 @@ class DenseOptimizer(Optimizer):
         Raises:
             ValueError: a hyperparameter is outside its range; the optimizer is as before.
         """
-        for name, value, within, expected in self._requirements({**self.defaults, **param_group}):
-            if not within:
-                raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+        self._demand({**self.defaults, **param_group})
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
         inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
-    @torch.no_grad()
+    def _demand(self, group: dict[str, Any]) -> None:
+        for name, value, within, expected in self._requirements(group):
+            if not within:
+                raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Loads what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: it is of another optimizer or of other parameters; the optimizer is as before.
+        """
+        for own, saved in zip(self.param_groups, state_dict["param_groups"], strict=False):
+            self._demand_fitting_group(own, saved)
+            for param, index in zip(own["params"], saved["params"], strict=False):
+                if state := state_dict["state"].get(index):
+                    self._demand_fitting_state(param, index, state)
+        super().load_state_dict(state_dict)
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for param, index in zip(group["params"], saved["params"], strict=True):
+                if state := state_dict["state"].get(index):
+                    self._repair_state(param, group, state)
+
+    def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
+        """What is to be done to a loaded state, given it as it was saved."""
+
+    def _demand_fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> None:
+        paths = {"foreach", "fused", "capturable", "differentiable"}
+        if lacking := sorted((self.defaults.keys() | {"betas"}) - paths - saved.keys()):
+            name = type(self).__name__
+            raise ValueError(f"the state_dict is not one of {name}: its groups lack {', '.join(lacking)}")
+        self._demand({**own, **saved})
+
+    def _demand_fitting_state(self, param: Tensor, index: int, state: dict[str, Any]) -> None:
+        name = type(self).__name__
+        if missing := [key for key in self._state_names if key not in state and key != "exp_avg_sq_sum"]:
+            raise ValueError(
+                f"the state_dict is not one of {name}: parameter {index} has {', '.join(state)}, but no "
+                f"{', '.join(missing)}"
+            )
+        for key in ("exp_avg", "exp_avg_sq"):
+            if state[key].shape != param.shape:
+                raise ValueError(
+                    f"{key} of parameter {index} has shape {tuple(state[key].shape)} in the state_dict, but the "
+                    f"parameter has {tuple(param.shape)}: it was saved for another model"
+                )
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Takes one step. Gradients are read and never written.
 
@@ -68,21 +118,39 @@ class DenseOptimizer(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-
-        with_gradient = [
-            (param, param.grad, group)
-            for group in self.param_groups
-            for param in group["params"]
-            if param.grad is not None
-        ]
-        for _, grad, _ in with_gradient:
-            self._refuse_sparse(grad)
-        self._update([(param, grad, self._state_of(param, group), group) for param, grad, group in with_gradient])
+        with torch.set_grad_enabled(self.defaults.get("differentiable", False)):
+            self._update(self._active())
         return loss
+
+    def _active(self) -> list[Active]:
+        """All that has a gradient, with new state where there was none; nothing changes if one is refused."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    self._refuse_sparse(param.grad)
+        active = [Active(group, [], [], {name: [] for name in self._state_names}) for group in self.param_groups]
+        for group, params, grads, states in active:
+            self._init_group(group, params, grads, *states.values())
+        return [one for one in active if one.params]
+
+    def _init_group(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], *states: list[Tensor]
+    ) -> None:
+        # torch.compile knows a method of this name, runs it as it is, and traces only what follows.
+        for param in group["params"]:
+            if param.grad is None:
+                continue
+            state = self.state[param]
+            if not state:
+                state.update(self._new_state(param, group))
+            params.append(param)
+            grads.append(param.grad)
+            for values, name in zip(states, self._state_names, strict=True):
+                values.append(state[name])
 
     @abstractmethod
     def _update(self, active: list[Active]) -> None:
-        """One step of the algorithm, on the parameters that have a gradient."""
+        """One step of the algorithm, on the parameters that have a gradient, group by group."""
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         """What the hyperparameters of a group must satisfy, in an order in which each may rely on those before."""
@@ -96,15 +164,12 @@ class DenseOptimizer(Optimizer):
         yield f"{second} (betas[1])", betas[1], 0 <= betas[1] < 1, f"0 <= {second} < 1"
         yield "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay < inf"
 
-    def _state_of(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        if not self.state[param]:
-            self.state[param] = self._new_state(param, group)
-        return self.state[param]
-
-    def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        state: dict[str, Any] = {"step": torch.zeros((), dtype=torch.float32)}
-        return state | {
-            name: torch.zeros_like(param, memory_format=torch.preserve_format) for name in self._state_names
+    def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        return {
+            name: torch.zeros((), dtype=torch.float32)
+            if name == "step"
+            else torch.zeros_like(param, memory_format=torch.preserve_format)
+            for name in self._state_names
         }
 
     def _gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor:
@@ -134,7 +199,7 @@ class AdamLike(DenseOptimizer):
     """
 
     def _update(self, active: list[Active]) -> None:
-        for param, grad, state, group in active:
+        for param, grad, state, group in self._one_by_one(active):
             g, m, v = self._gradient(param, grad, group), as_real(state["exp_avg"]), as_real(state["exp_avg_sq"])
             beta1, beta2 = group["betas"]
             state["step"] += 1
@@ -143,6 +208,12 @@ class AdamLike(DenseOptimizer):
             bias_correction1, bias_correction2 = (1 - math.pow(beta, state["step"]) for beta in (beta1, beta2))
             lr = float(group["lr"]) * math.sqrt(bias_correction2) / bias_correction1
             self._descend(as_real(param), m, self._second_moment(state).sqrt().add_(group["eps"]), lr, state, group)
+
+    @staticmethod
+    def _one_by_one(active: list[Active]) -> Iterator[tuple[Tensor, Tensor, dict[str, Tensor], dict[str, Any]]]:
+        for group, params, grads, states in active:
+            for param, grad, *state in zip(params, grads, *states.values(), strict=True):
+                yield param, grad, dict(zip(states, state, strict=True)), group
 
     def _accumulate(self, v: Tensor, g_squared: Tensor, beta2: float) -> None:
         v.mul_(beta2).add_(g_squared, alpha=1 - beta2)

@@ -86,7 +86,7 @@ _DEFAULTS_FROM = {
     "adais": "Section 5",
 }
 _NOT_IN_THE_PAPER = {
-    *("params", "maximize", "foreach", "capturable", "differentiable", "fused"),
+    *("params", "maximize", "foreach", "capturable", "differentiable", "fused", "mean_over"),
     "decoupled_weight_decay",  # torch has a class for each kind, and the name says which
 }
 

@@ -1,0 +1,166 @@
+"""Lists of tensors that take a step together, and their sums: on one device, over shards, over processes."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adai.optim.base import Active, as_real
+
+__all__ = ["Batch", "batched", "mean_of", "refuse_unseen_shards", "sums_of_squares"]
+
+ACCURATE = 2**20
+"""Up to so many elements the CPU's float32 norm is right to 1e-5; over 50 million it is off by nearly a percent."""
+
+CACHED = 2**16
+"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache."""
+COMPILED = 2**14
+"""From so many elements on, a compiled pass saves more than its call costs."""
+
+
+class Batch:
+    """Parameters of one group, device, type and sharding, as the lists that ``torch._foreach_*`` functions take.
+
+    Complex tensors stand in it as real ones with a further dimension of 2, sharded ones as the shards at hand.
+    """
+
+    def __init__(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: dict[str, list[Tensor]]
+    ) -> None:
+        self.group, self.params, self.grads, self.states = group, params, grads, states
+        self.totals: Tensor
+        self.corrections2: Tensor
+        self.elements = sum(param.numel() for param in params) * (2 if params[0].is_complex() else 1)
+        self._shard_groups = _shard_groups(params[0])
+        if params[0].is_complex() or hasattr(params[0], "placements"):
+            self.grads = [plain(_placed_as(param, grad)) for param, grad in zip(params, grads, strict=True)]
+            self.params = [plain(param) for param in params]
+            self.states = {name: [plain(tensor) for tensor in tensors] for name, tensors in states.items()}
+
+    def __getitem__(self, name: str) -> list[Tensor]:
+        return self.states[name]
+
+    def over_shards(self, sums: Tensor) -> Tensor:
+        """Sums over the shards at hand, made sums over whole tensors by one all-reduce for each dimension of shards."""
+        for process_group in self._shard_groups:
+            torch.distributed.all_reduce(sums, group=process_group)
+        return sums
+
+    def parts(self) -> Iterator[slice]:
+        """What moves together: all, or one at a time, or on the CPU, unless told, what stays in its cache."""
+        foreach = self.group["foreach"]
+        if foreach or (foreach is None and not self.group["fused"] and self.params[0].device.type != "cpu"):
+            yield slice(None)
+            return
+        most = 1 if foreach is False or self.group["differentiable"] else CACHED
+        start = elements = 0
+        for index, param in enumerate(self.params):
+            if index > start and elements + param.numel() > most:
+                yield slice(start, index)
+                start = index
+                elements = 0
+            elements += param.numel()
+        yield slice(start, None)
+
+    def compiled(self, part: slice) -> bool:
+        """Whether a part is worth a call of the compiled step: a single, large tensor."""
+        params = self.params[part]
+        return self.group["fused"] and len(params) == 1 and params[0].numel() >= COMPILED
+
+
+def batched(active: list[Active]) -> list[Batch]:
+    """Share out into batches."""
+    batches = []
+    for group, params, grads, states in active:
+        kinds: dict[Any, list[int]] = {}
+        corrections = states["bias_correction1"]
+        for index, param in enumerate(params):
+            # A correction that has become 1 is kept without dimensions.
+            spent = corrections[index].dim() == 0 and param.dim() > 0
+            sharding = (param.device_mesh, param.placements) if hasattr(param, "placements") else None
+            kind = (param.device, param.dtype, sharding, spent)
+            kinds.setdefault(kind, []).append(index)
+        for chosen in kinds.values():
+            lists = (params, grads, *states.values())
+            if len(kinds) > 1:
+                lists = tuple([tensors[index] for index in chosen] for tensors in lists)
+            batches.append(Batch(group, lists[0], lists[1], dict(zip(states, lists[2:], strict=True))))
+    return batches
+
+
+def sums_of_squares(tensors: list[Tensor]) -> Tensor:
+    """The sum of squares of each tensor, in float32 at least, as a vector."""
+    dtype = precise(tensors[0].dtype)
+    if tensors[0].device.type == "cpu" and dtype == torch.float32:
+        tensors = [tensor if tensor.numel() <= ACCURATE else _norms_of_parts(tensor) for tensor in tensors]
+    norms = torch._foreach_norm(tensors, 2, dtype)
+    return torch.stack(norms).square()
+
+
+def precise(dtype: torch.dtype) -> torch.dtype:
+    """The type to take sums in."""
+    return torch.float64 if dtype in (torch.float64, torch.complex128) else torch.float32
+
+
+def mean_of(sums_and_counts: Iterable[tuple[Tensor, int]], process_group: Any) -> Tensor:
+    """The mean over all the elements of several sums, and over the processes of a group if there is one.
+
+    Returns:
+        0-dimensional; NaN where a sum is infinite, so that an overflow is seen at once.
+    """
+    total, count = None, 0
+    for one, elements in sums_and_counts:
+        total = one if total is None else total.to(one) + one if one.dtype == torch.float64 else total + one.to(total)
+        count += elements
+    if total is None:
+        total = torch.zeros(())
+    total = torch.add(total, total, alpha=0)
+    if process_group is None:
+        return total / max(count, 1)
+    both = torch.stack([total, torch.full_like(total, count)])
+    torch.distributed.all_reduce(both, group=process_group)
+    return both[0] / both[1].clamp_min(1)
+
+
+def refuse_unseen_shards(process_group: Any) -> None:
+    """Raise where ZeroRedundancyOptimizer makes an optimizer of a part of the parameters, and nobody says so.
+
+    Raises:
+        ValueError: there is no process group to take the mean over all parts.
+    """
+    zero = sys.modules.get("torch.distributed.optim.zero_redundancy_optimizer")
+    frame = sys._getframe(1) if zero is not None and process_group is None else None
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), zero.ZeroRedundancyOptimizer):
+            raise ValueError(
+                "mean_over is None, but ZeroRedundancyOptimizer gives each process other parameters, and their mean "
+                "second moment must be taken over all processes: pass "
+                "ZeroRedundancyOptimizer(..., mean_over=torch.distributed.group.WORLD)"
+            )
+        frame = frame.f_back
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The tensor as real numbers and, of a sharded one, the shard at hand; it shares their memory."""
+    return as_real(tensor.to_local() if hasattr(tensor, "placements") else tensor)
+
+
+def _placed_as(param: Tensor, grad: Tensor) -> Tensor:
+    if hasattr(param, "placements") and grad.placements != param.placements:
+        return grad.redistribute(param.device_mesh, param.placements)
+    return grad.resolve_conj()
+
+
+def _shard_groups(param: Tensor) -> list[Any]:
+    if not hasattr(param, "placements"):
+        return []
+    mesh = param.device_mesh
+    return [mesh.get_group(dim) for dim, placement in enumerate(param.placements) if not placement.is_replicate()]
+
+
+def _norms_of_parts(tensor: Tensor) -> Tensor:
+    if tensor.dim() > 1 and tensor.shape[0] >= 16:
+        return torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())), dtype=torch.float32)
+    return torch.stack(torch._foreach_norm(list(tensor.reshape(-1).split(ACCURATE // 16)), 2, torch.float32))
