@@ -1,6 +1,6 @@
 """Adai and AdaiW (also called AdaiS): momentum whose inertia adapts to every parameter.
 
-Written for the reader: `Adai._update` is the algorithm line by line, one tensor at a time.
+Written for the reader: `Adai._reduce` and `Adai._move` are the algorithm line by line, over lists of tensors.
 """
 
 import functools
@@ -62,8 +62,15 @@ class Adai(DenseOptimizer):
     ``lr`` :math:`= \eta / (1 - \mu)` here: 0.1 and 0.9 give 1, the default. Adam's learning rate is a length
     per step, whatever the size of the gradient; it says nothing about a good one for Adai.
 
-    **Schedulers.** ``betas[0]`` is :math:`\beta_0`, not a momentum. Give
-    :class:`~torch.optim.lr_scheduler.OneCycleLR` ``cycle_momentum=False``, or it overwrites it.
+    **Schedulers.** ``betas[0]`` is :math:`\beta_0`, not a momentum, so it is kept from schedulers that cycle one:
+    :class:`~torch.optim.lr_scheduler.OneCycleLR` raises an error unless ``cycle_momentum=False``.
+
+    **Several processes.** Under DDP nothing is to be done. The mean of parameters that FSDP2 shards is taken over all
+    shards, by one all-reduce of a number for each tensor. :class:`~torch.distributed.optim.ZeroRedundancyOptimizer`
+    gives each process other parameters: say so by ``mean_over``.
+
+    **Overflow.** Where a squared gradient is infinite or NaN, so is :math:`\bar v_t`, which is one for all: every
+    parameter becomes NaN in that step. :class:`torch.amp.GradScaler` skips such a step.
 
     Args:
         params: parameters, named parameters, or dictionaries that each define a parameter group with options
@@ -76,14 +83,28 @@ class Adai(DenseOptimizer):
             which an element whose gradients were all zero would have :math:`\hat m_t` = 0/0.
         weight_decay: :math:`\lambda \ge 0`, added to the gradient before anything else is done with it.
         maximize: ascend instead of descend.
+        foreach: True moves all tensors by the same few calls, False one after the other, which needs the least
+            memory. Neither is the fastest without a compiler: all together on a GPU, as many as stay in the cache on
+            a CPU.
+        fused: compile the step (:func:`torch.compile`): one pass over memory for each large tensor. Some seconds go
+            by once.
+        capturable: read no number from a device, so that a CUDA graph may contain the step. Then ``lr`` may be a
+            tensor on the device.
+        differentiable: let autograd follow the step, as when a learning rate is learned.
+        mean_over: a process group whose processes have other parameters; the mean is taken over all of them.
 
     Raises:
-        ValueError: a hyperparameter is outside its range.
+        ValueError: a hyperparameter is outside its range, ``fused`` is given with ``foreach`` or ``differentiable``,
+            or ``mean_over`` is missing inside :class:`~torch.distributed.optim.ZeroRedundancyOptimizer`.
+        RuntimeError: ``fused=True``, and there is no C++ compiler.
 
     Note:
-        The state of a parameter is ``step``, ``exp_avg`` (:math:`m`), ``exp_avg_sq`` (:math:`v`) and
+        The state of a parameter is ``step``, ``exp_avg`` (:math:`m`), ``exp_avg_sq`` (:math:`v`),
         ``bias_correction1`` (:math:`1 - \prod \beta_1`, kept in place of the product, which starts so near 1
-        that rounding would eat the difference).
+        that rounding would eat the difference) and the pair ``exp_avg_sq_sum`` (the sum of :math:`v`, which saves a
+        pass over it, and :math:`1 - \beta_2^t`). That is 12 bytes for each float32 element. Once
+        ``bias_correction1`` must have become 1, after some 17,000 steps at ``eps`` = 0.001, it shrinks to one
+        number, and 8 bytes remain.
 
     Xie, Wang, Zhang, Sato and Sugiyama, *Adaptive Inertia: Disentangling the Effects of Adaptive Learning
     Rate and Momentum*, ICML 2022.
@@ -326,9 +347,10 @@ class AdaiW(Adai):
             multiplies a parameter by ``1 - lr * weight_decay``, and ``lr * weight_decay`` is 0.0005 here as in
             the paper's setting of Adai (``lr=1, weight_decay=0.0005``).
         maximize: ascend instead of descend.
+        foreach, fused, capturable, differentiable, mean_over: as for :class:`Adai`.
 
     Raises:
-        ValueError: a hyperparameter is outside its range.
+        ValueError, RuntimeError: as for :class:`Adai`.
     """
 
     _decoupled_weight_decay = True

@@ -42,9 +42,10 @@ class AdaiV2(AdaiW):
         weight_decay: as for AdaiW; the authors' code has 0 for a default.
         dampening: :math:`\kappa` in [0, 1].
         maximize: ascend instead of descend.
+        foreach, fused, capturable, differentiable, mean_over: as for AdaiW.
 
     Raises:
-        ValueError: a hyperparameter is outside its range.
+        ValueError, RuntimeError: as for AdaiW.
 
     The authors' repository is https://github.com/zeke-xie/adaptive-inertia-adai (``adai_optim/adaiv2.py``).
     """

@@ -1,0 +1,163 @@
+"""How long a step of each optimizer takes, and what it takes: beside its peers, interleaved in one run.
+
+    python benchmarks/optimizers.py [--out FILE.json] [--device cpu|cuda] [--rounds N]
+
+Every optimizer steps on the same gradients; one round steps each of them once, so that whatever else the machine does
+meets all alike. Ratios are taken within a round. The table gives, for each list of tensors, the median time, the ratio
+to the peer with its quartiles, the bytes of state for each parameter, the aten operations dispatched in a step, and the
+floor of words moved: what must be read or written for each parameter if nothing is touched twice.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_optimizer
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
+from adai.models import MODELS
+from adai.records import processor
+
+LISTS: dict[str, Callable[[], list[tuple[int, ...]]]] = {
+    "ResNet-18": lambda: [tuple(param.shape) for param in MODELS["resnet18"]().parameters()],
+    "600 of 1,000": lambda: [(1000,)] * 600,
+    "one of 50 M": lambda: [(50_000_000,)],
+}
+ADAM = "Adam foreach"
+OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], str | None]] = {
+    "Adam for-loop": (lambda params: torch.optim.Adam(params, foreach=False), None),
+    ADAM: (lambda params: torch.optim.Adam(params, foreach=True), None),
+    "Adam fused": (lambda params: torch.optim.Adam(params, fused=True), None),
+    "SGD M": (lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9), None),
+    "pytorch_optimizer Adai": (lambda params: pytorch_optimizer.Adai(params, lr=1.0), None),
+    "Adai for-loop": (lambda params: Adai(params, foreach=False), "pytorch_optimizer Adai"),
+    "Adai foreach": (lambda params: Adai(params, foreach=True), ADAM),
+    "Adai": (lambda params: Adai(params), ADAM),
+    "Adai fused": (lambda params: Adai(params, fused=True), "Adam fused"),
+    "Adai fused, corrections spent": (lambda params: Adai(params, fused=True), "Adam fused"),
+    "AdaiW": (AdaiW, ADAM),
+    "AdaiV2": (lambda params: AdaiV2(params, dampening=0.5), ADAM),
+    "AdaBound": (AdaBound, "Adam for-loop"),
+    "Padam": (Padam, "Adam for-loop"),
+    "Yogi": (Yogi, "Adam for-loop"),
+}
+"""Each with the peer that it is compared to."""
+FLOOR = {
+    "Adam fused": "7: reads g, m, v, θ; writes m, v, θ",
+    "SGD M": "5: reads g, m, θ; writes m, θ",
+    "Adai fused": "10: reads g twice, m, v, 1 - ∏β₁, θ; writes m, v, 1 - ∏β₁, θ",
+    "Adai fused, corrections spent": "8: reads g twice, m, v, θ; writes m, v, θ",
+}
+
+
+class Operations(TorchDispatchMode):
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += str(function).startswith("aten.")
+        return function(*args, **(kwargs or {}))
+
+
+def prepared(name: str, shapes: list[tuple[int, ...]], device: str) -> torch.optim.Optimizer:
+    """An optimizer that has made its first steps, on random gradients that stay as they are."""
+    generator = torch.Generator().manual_seed(0)
+    params = [torch.nn.Parameter(torch.randn(shape, generator=generator).to(device)) for shape in shapes]
+    for param in params:
+        param.grad = 0.01 * torch.randn(param.shape, generator=generator).to(device)
+    optimizer = OPTIMIZERS[name][0](params)
+    optimizer.step()
+    if name.endswith("spent"):
+        for state in optimizer.state.values():
+            state["bias_correction1"] = torch.ones((), device=device)
+    optimizer.step()
+    return optimizer
+
+
+def seconds(optimizer: torch.optim.Optimizer, device: str) -> float:
+    started = time.perf_counter()
+    optimizer.step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def state_bytes(optimizer: torch.optim.Optimizer) -> int:
+    tensors = [value for state in optimizer.state.values() for value in state.values() if torch.is_tensor(value)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def operations(name: str, optimizer: torch.optim.Optimizer) -> int | None:
+    """Aten operations of a step; None where compiled code does what cannot be counted so."""
+    if name.startswith("Adai fused"):
+        return None
+    with Operations() as counted:
+        optimizer.step()
+    return counted.count
+
+
+def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str, dict[str, Any]]:
+    """Times, ratios, state and operations of every optimizer on one list of shapes."""
+    elements = sum(torch.Size(shape).numel() for shape in shapes)
+    names = list(OPTIMIZERS)
+    first, times, facts = {}, {name: [] for name in names}, {}
+    optimizers = {}
+    for name in names:
+        started = time.perf_counter()
+        optimizers[name] = prepared(name, shapes, device)
+        first[name] = time.perf_counter() - started
+    for _ in range(rounds):
+        for name, optimizer in optimizers.items():
+            times[name].append(seconds(optimizer, device))
+    for name, optimizer in optimizers.items():
+        peer = OPTIMIZERS[name][1]
+        ratios = [one / other for one, other in zip(times[name], times.get(peer, []), strict=False)]
+        facts[name] = {
+            "median_ms": 1e3 * statistics.median(times[name]),
+            "first_steps_s": first[name],
+            "peer": peer,
+            "ratio": statistics.quantiles(ratios, n=4) if len(ratios) > 1 else None,
+            "state_bytes_per_parameter": state_bytes(optimizer) / elements,
+            "operations": operations(name, optimizer),
+            "floor_words": FLOOR.get(name),
+        }
+    return facts
+
+
+def show(results: dict[str, dict[str, dict[str, Any]]]) -> None:
+    for shapes, facts in results.items():
+        print(f"\n{shapes}")
+        print(f"{'':30}{'ms':>9}{'ratio (quartiles)':>24}  {'peer':24}{'B/param':>8}{'ops':>6}")
+        for name, fact in facts.items():
+            low, middle, high = fact["ratio"] or (None, None, None)
+            ratio = f"{middle:.2f} ({low:.2f} - {high:.2f})" if middle else ""
+            print(
+                f"{name:30}{fact['median_ms']:9.2f}{ratio:>24}  {fact['peer'] or '':24}"
+                f"{fact['state_bytes_per_parameter']:8.1f}{fact['operations'] or '':>6}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="write the results as JSON")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--rounds", type=int, default=25)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    results = {name: measure(shapes(), arguments.device, arguments.rounds) for name, shapes in LISTS.items()}
+    show(results)
+    if arguments.out:
+        device = processor() if arguments.device == "cpu" else torch.cuda.get_device_name()
+        facts = {"device": device, "threads": 1, "torch": torch.__version__, "python": platform.python_version()}
+        text = json.dumps({**facts, "rounds": arguments.rounds, "results": results}, indent=1, ensure_ascii=False)
+        arguments.out.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
