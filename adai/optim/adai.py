@@ -6,6 +6,7 @@ Written for the reader: `Adai._reduce` and `Adai._move` are the algorithm line b
 import functools
 import math
 import shutil
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -171,9 +172,9 @@ class Adai(DenseOptimizer):
         for batch in batches:
             lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
             lr, options = _lr(batch.group), {name: batch.group[name] for name in self._hyperparameters}
-            for part in batch.parts():
-                move = _compiled(type(self)) if batch.compiled(part) else self._move
-                move(*(tensors[part] for tensors in lists), lr, options)
+            for part, compiled in batch.parts():
+                move = _compiled(type(self), batch.params[0].dtype, *options.values()) if compiled else self._move
+                move(*([tensors[index] for index in part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()
@@ -434,9 +435,12 @@ def _demand_a_compiler() -> None:
 
 
 @functools.cache
-def _compiled(optimizer: type["Adai"]) -> Callable[..., None]:
-    """`_move` of one tensor as one pass over memory, compiled once for all sizes."""
-    compiled = torch.compile(optimizer._move, dynamic=True, fullgraph=True)
+def _compiled(optimizer: type["Adai"], *_settings: Any) -> Callable[..., None]:
+    """`_move` of one tensor as one pass over memory, compiled once for all sizes of tensors."""
+    # torch.compile limits how often one piece of code is compiled, so each setting gets a copy of its own.
+    function = optimizer._move.__func__
+    own = types.FunctionType(function.__code__.replace(), function.__globals__)
+    compiled = torch.compile(types.MethodType(own, optimizer), dynamic=True, fullgraph=True)
 
     def move(*arguments: Any) -> None:
         *lists, (scale,), lr, options = arguments

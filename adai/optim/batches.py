@@ -48,26 +48,29 @@ class Batch:
             torch.distributed.all_reduce(sums, group=process_group)
         return sums
 
-    def parts(self) -> Iterator[slice]:
-        """What moves together: all, or one at a time, or on the CPU, unless told, what stays in its cache."""
-        foreach = self.group["foreach"]
-        if foreach or (foreach is None and not self.group["fused"] and self.params[0].device.type != "cpu"):
-            yield slice(None)
-            return
-        most = 1 if foreach is False or self.group["differentiable"] else CACHED
-        start = elements = 0
-        for index, param in enumerate(self.params):
-            if index > start and elements + param.numel() > most:
-                yield slice(start, index)
-                start = index
-                elements = 0
-            elements += param.numel()
-        yield slice(start, None)
+    def parts(self) -> Iterator[tuple[list[int], bool]]:
+        """What moves together, and whether that is compiled.
 
-    def compiled(self, part: slice) -> bool:
-        """Whether a part is worth a call of the compiled step: a single, large tensor."""
-        params = self.params[part]
-        return self.group["fused"] and len(params) == 1 and params[0].numel() >= COMPILED
+        Compiled, each large tensor by itself. Of the others all together, or one after the other, or on the CPU, if
+        nothing is asked for, as many as stay in its cache.
+        """
+        group, sizes = self.group, [param.numel() for param in self.params]
+        large = [index for index, size in enumerate(sizes) if group["fused"] and size >= COMPILED]
+        yield from (([index], True) for index in large)
+        others = sorted(set(range(len(sizes))) - set(large)) if large else list(range(len(sizes)))
+        if group["foreach"] or (group["foreach"] is None and self.params[0].device.type != "cpu"):
+            most = float("inf")
+        else:
+            most = 0 if group["foreach"] is False or group["differentiable"] else CACHED
+        part, elements = [], 0
+        for index in others:
+            if part and elements + sizes[index] > most:
+                yield part, False
+                part, elements = [], 0
+            part.append(index)
+            elements += sizes[index]
+        if part:
+            yield part, False
 
 
 def batched(active: list[Active]) -> list[Batch]:
@@ -162,5 +165,5 @@ def _shard_groups(param: Tensor) -> list[Any]:
 
 def _norms_of_parts(tensor: Tensor) -> Tensor:
     if tensor.dim() > 1 and tensor.shape[0] >= 16:
-        return torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())), dtype=torch.float32)
+        return torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())))
     return torch.stack(torch._foreach_norm(list(tensor.reshape(-1).split(ACCURATE // 16)), 2, torch.float32))
