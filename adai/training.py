@@ -199,10 +199,10 @@ def _train_epoch(run: Run, checkpoint: Path | None, stop: threading.Event) -> No
         with _timed(run, "training"):
             if next(steps, at_end) is at_end:
                 return
-        due = stop.is_set() or len(run.losses) % CHECKPOINT_STEPS == 0
-        if checkpoint is not None and due:
+        stopped = stop.is_set()
+        if checkpoint is not None and (stopped or len(run.losses) % CHECKPOINT_STEPS == 0):
             run.save(checkpoint)
-        if stop.is_set():
+        if stopped:
             raise Interrupted(128 + signal.SIGTERM)
 
 

@@ -1,15 +1,24 @@
 """The one loop: repeatable, paired over optimizers, and equal to the plain loop anyone would write."""
 
+import contextlib
 import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
+import safetensors.torch
 import torch
 from torch.nn import functional as F
 
-from adai import experiments
+from adai import experiments, training
 from adai.data import digits
 from adai.records import RecordError, Spec
-from adai.training import Run, first_steps, train
+from adai.training import Interrupted, Run, first_steps, train
 
 SMOKE = experiments.runs("digits", "smoke")
 
@@ -127,3 +136,122 @@ def test_checksum_is_that_of_the_whole_set():
     # A changed checksum means other digits: every record of the book would stop being comparable.
     expected = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
     assert digits.load(seed=0).checksum == digits.load(seed=1, limit=10).checksum == expected
+
+
+# ── stopping and going on ──
+
+
+KILLS = int(os.environ.get("ADAI_KILLS", "3"))
+
+
+class StopAfter:
+    """Stands in for the event that SIGTERM sets, after so many steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def is_set(self):
+        self.steps -= 1
+        return self.steps < 0
+
+
+@pytest.mark.parametrize("optimizer", ["adai", "adam"])
+@pytest.mark.parametrize("stop", [0, 1, 3, 4, 5, 11])
+def test_a_stopped_run_goes_on_bit_for_bit(optimizer, stop, tmp_path, monkeypatch):
+    spec = spec_of(optimizer, epochs=3)
+    whole = train(spec)
+    checkpoint = tmp_path / "checkpoint"
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_stop_signal", lambda: contextlib.nullcontext(StopAfter(stop)))
+        with pytest.raises(Interrupted):
+            train(spec, checkpoint=checkpoint)
+    assert checkpoint.exists()
+    resumed = train(spec, checkpoint=checkpoint)
+    assert resumed.curves == whole.curves and resumed.first_losses == whole.first_losses
+    assert not checkpoint.exists()
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
+    spec = spec_of("adai", epochs=60 * KILLS)
+    script = (
+        "import sys, pathlib, time; from adai import training; from adai.records import Spec; import json;"
+        "step = training.Run.step; training.Run.step = lambda *a: (time.sleep(0.002), step(*a))[1];"
+        "training.CHECKPOINT_STEPS = 20;"
+        "record = training.train(Spec.from_dict(json.loads(sys.argv[1])), checkpoint=pathlib.Path(sys.argv[2]));"
+        "print(json.dumps([record.curves, record.first_losses]))"
+    )
+    checkpoint = tmp_path / "checkpoint"
+    command = [sys.executable, "-c", script, json.dumps(dataclasses.asdict(spec)), str(checkpoint)]
+    kills = 0
+    pause = random.Random(0)
+    while kills < KILLS:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        # Not before it has got further, so that the test ends.
+        while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == seen):
+            time.sleep(0.01)
+        time.sleep(pause.uniform(0, 0.3))
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.communicate()
+        kills += 1
+    else:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    output, _ = process.communicate()
+    whole = train(spec)
+    assert kills == KILLS
+    assert json.loads(output) == [whole.curves, whole.first_losses]
+    assert list(tmp_path.iterdir()) == [] or all(path.suffix == ".part" for path in tmp_path.iterdir())
+
+
+def test_sigterm_saves_and_ends_the_run(tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    script = (
+        "import os, signal, sys, pathlib, json; from adai import training; from adai.records import Spec;"
+        "step = training.Run.step; count = [0]\n"
+        "def counted(*a):\n"
+        "    count[0] += 1\n"
+        "    if count[0] == 6: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return step(*a)\n"
+        "training.Run.step = counted\n"
+        "training.train(Spec.from_dict(json.loads(sys.argv[1])), checkpoint=pathlib.Path(sys.argv[2]))"
+    )
+    spec = json.dumps(dataclasses.asdict(spec_of("sgd", epochs=5)))
+    done = subprocess.run([sys.executable, "-c", script, spec, str(checkpoint)], capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    run = Run(spec_of("sgd", epochs=5))
+    run.restore(checkpoint)
+    assert len(run.curves["train_loss"]) == 1 and len(run.losses) == 2
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_named(tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    Run(spec_of("sgd")).save(checkpoint)
+    with pytest.raises(RecordError, match="is of the spec"):
+        train(spec_of("adam"), checkpoint=checkpoint)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-50])
+    with pytest.raises(RecordError, match="is damaged"):
+        train(spec_of("sgd"), checkpoint=checkpoint)
+
+
+def test_kept_weights_are_the_last_ones_in_half_precision(tmp_path):
+    spec = spec_of("sgd", keep_weights=True)
+    assert spec.hash != spec_of("sgd").hash
+    weights = tmp_path / "weights.safetensors"
+    train(spec, weights=weights)
+    kept = safetensors.torch.load_file(weights)
+    run = Run(spec)
+    for _ in range(spec.epochs):
+        list(run.epoch())
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(kept[name], value.half())
+
+
+def test_training_errors_are_those_of_the_batches_before_their_step():
+    spec = spec_of("sgd", epochs=1, hyperparameters={"lr": 1e-30})
+    run = Run(spec)
+    list(run.epoch())
+    run.model.eval()
+    wrong = (run.model(run.data.train_inputs).argmax(dim=1) != run.data.train_targets).float().mean().item()
+    assert run.curves["train_error"] == [pytest.approx(100 * wrong)]

@@ -63,7 +63,12 @@ class CifarResNet(ResNet):
         depth: 8, 14, 20, … layers.
         width: channels of the first stage; 16 in the paper.
         classes: outputs, one logit a class.
+
+    Raises:
+        ValueError: there is no network of this depth.
     """
 
     def __init__(self, *, depth: int, width: int = 16, classes: int = 10) -> None:
+        if depth < 8 or depth % 6 != 2:
+            raise ValueError(f"depth is {depth}, but these networks have 6n + 2 layers: 8, 14, 20, ...")
         super().__init__(blocks=[(depth - 2) // 6] * 3, width=width, classes=classes)
