@@ -62,6 +62,7 @@ class Run:
         self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, milestones, gamma=spec.lr_factor)
         self.order = torch.Generator().manual_seed(_stream(spec, "order"))
         self.epoch_order = self.order.get_state()
+        self.steps = 0
         self.losses: list[float] = []
         """Of the steps of the present epoch so far."""
         self.mistakes = 0
@@ -90,6 +91,7 @@ class Run:
         loss.backward()
         self.optimizer.step()
         self.mistakes += int((outputs.argmax(dim=1) != targets).sum())
+        self.steps += 1
         self.losses.append(loss.item())
         return self.losses[-1]
 
@@ -140,7 +142,7 @@ class Run:
         return inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
 
 
-_PROGRESS = ("losses", "mistakes", "first_losses", "curves", "seconds")
+_PROGRESS = ("steps", "losses", "mistakes", "first_losses", "curves", "seconds")
 
 
 def train(spec: Spec, *, progress: bool = False, checkpoint: Path | None = None, weights: Path | None = None) -> Record:
@@ -200,7 +202,7 @@ def _train_epoch(run: Run, checkpoint: Path | None, stop: threading.Event) -> No
             if next(steps, at_end) is at_end:
                 return
         stopped = stop.is_set()
-        if checkpoint is not None and (stopped or len(run.losses) % CHECKPOINT_STEPS == 0):
+        if checkpoint is not None and (stopped or run.steps % CHECKPOINT_STEPS == 0):
             run.save(checkpoint)
         if stopped:
             raise Interrupted(128 + signal.SIGTERM)

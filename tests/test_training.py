@@ -222,7 +222,7 @@ def test_sigterm_saves_and_ends_the_run(tmp_path):
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     run = Run(spec_of("sgd", epochs=5))
     run.restore(checkpoint)
-    assert len(run.curves["train_loss"]) == 1 and len(run.losses) == 2
+    assert run.steps == 6 and len(run.curves["train_loss"]) == 1 and len(run.losses) == 2
 
 
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_named(tmp_path):
