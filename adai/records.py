@@ -28,9 +28,7 @@ SCALES = ("smoke", "laptop", "colab", "paper")
 PRECISIONS = ("fp32",)
 FIRST_STEPS = 20
 """How many step losses a record keeps in full precision, to be repeated by a check."""
-RELATIVE_TOLERANCE = 1e-4
-"""How far a repeated step loss may be off: other processors add floats in another order. On the digits, with
-the vector units held down, the first losses moved by at most 1.7e-5 (Adai) and 2.2e-7 (SGD, Adam)."""
+LARGEST_TOLERANCE = 0.1
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -199,6 +197,16 @@ def weights_path(spec: Spec, folder: Path) -> Path:
     return path_of(spec, folder).with_suffix(".safetensors")
 
 
+def tolerance(step: int) -> float:
+    """How far the loss of a step, counted from 1, may be off when it is repeated, as a relative error.
+
+    Other processors add floats in another order, and training amplifies what that changes. With the vector units held
+    down, ResNet-10 at the paper's rates was off by 3e-7, 3e-4, 3e-3 and 3e-3 at steps 2 to 5, and by 3e-2 at step 18.
+    A loss that was typed misses the first few by far more.
+    """
+    return min(LARGEST_TOLERANCE, 10.0 ** (step - 6))
+
+
 def default_folder() -> Path:
     """Find `book/records`: in the nearest parent of the working directory, else beside the package.
 
@@ -350,7 +358,7 @@ def _differences(record: Record, data: dict[str, str], losses: list[float]) -> l
         found.append(f"it has {len(record.first_losses)} first losses, a rerun has {len(losses)}")
     for step, (recorded, repeated) in enumerate(zip(record.first_losses, losses, strict=False), start=1):
         both_nan = math.isnan(recorded) and math.isnan(repeated)
-        if not both_nan and not math.isclose(recorded, repeated, rel_tol=RELATIVE_TOLERANCE):
+        if not both_nan and not math.isclose(recorded, repeated, rel_tol=tolerance(step)):
             found.append(f"its loss at step {step} is {recorded!r}, a rerun gives {repeated!r}")
             break
     return found

@@ -226,7 +226,16 @@ def test_true_record_has_no_fault():
 
 
 def test_rounding_of_another_processor_is_no_fault():
-    assert faults(a_record(), losses=[loss * (1 + 2e-5) for loss in LOSSES]) == ""
+    assert faults(a_record(), losses=[loss * (1 + 2e-6) for loss in LOSSES]) == ""
+    grown = [loss * (1 + records.tolerance(step) / 2) for step, loss in enumerate(LOSSES, start=1)]
+    assert faults(a_record(), losses=grown) == ""
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_loss_that_rounding_cannot_explain_is_a_fault(step):
+    losses = list(LOSSES)
+    losses[step - 1] *= 1 + 2 * records.tolerance(step)
+    assert f"its loss at step {step} is" in faults(a_record(), losses=losses)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from adai.records import RecordError
+
 DATASETS = ("digits", "cifar10", "cifar100")
 
 
-class DataError(ValueError):
+class DataError(RecordError):
     """Files of a data set that cannot be used; the message says which, why, and what to do."""
 
 

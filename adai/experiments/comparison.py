@@ -1,9 +1,11 @@
 """Test errors of several optimizers side by side, over seeds, and paired against a baseline."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
+from typing import Any
 
+from adai.book.figures import OPTIMIZER as COLOURS
 from adai.records import Record, comparable
 
 
@@ -128,6 +130,33 @@ def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str)
         )
     first = records[0] if records else None
     return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"])
+
+
+def learning_curves(records: Iterable[Record], axes: Sequence[Any], labels: Mapping[str, str]) -> None:
+    """Draw learning curves: the median over seeds, in a band in which all seeds lie, so a failed run shows.
+
+    Args:
+        records: runs of one scale and data set.
+        axes: two matplotlib axes, for the training loss and the test error.
+        labels: the optimizers to show, in order, with their labels.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    records = comparable(records)
+    quantities = {"train_loss": "training loss", "test_error": "test error (%)"}
+    for axis, (quantity, description) in zip(axes, quantities.items(), strict=True):
+        for optimizer, label in labels.items():
+            curves = [record.curves[quantity] for record in records if record.spec.optimizer == optimizer]
+            if not curves:
+                continue
+            by_epoch = list(zip(*curves, strict=True))
+            epochs = range(1, len(by_epoch) + 1)
+            axis.plot(epochs, [median(values) for values in by_epoch], color=COLOURS[label], label=label)
+            low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
+            axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
+        axis.set(xlabel="epoch", ylabel=description, yscale="log")
+    axes[0].legend()
 
 
 def _estimate(values: Iterable[float]) -> Estimate | None:

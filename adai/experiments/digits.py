@@ -6,12 +6,10 @@ was seen.
 """
 
 from collections.abc import Iterable, Sequence
-from statistics import median
 from typing import Any
 
-from adai.book.figures import OPTIMIZER as COLOURS
-from adai.experiments.comparison import Comparison, compare
-from adai.records import Record, Spec, comparable
+from adai.experiments.comparison import Comparison, compare, learning_curves
+from adai.records import Record, Spec
 
 LABELS = {"adai": "Adai", "sgd": "SGD M", "adam": "Adam"}
 """In the order of tables and legends, with the paper's labels."""
@@ -66,17 +64,4 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    records = comparable(records)
-    quantities = {"train_loss": "training loss", "test_error": "test error (%)"}
-    for axis, (quantity, description) in zip(axes, quantities.items(), strict=True):
-        for optimizer, label in LABELS.items():
-            curves = [record.curves[quantity] for record in records if record.spec.optimizer == optimizer]
-            if not curves:
-                continue
-            by_epoch = list(zip(*curves, strict=True))
-            epochs = range(1, len(by_epoch) + 1)
-            axis.plot(epochs, [median(values) for values in by_epoch], color=COLOURS[label], label=label)
-            low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
-            axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
-        axis.set(xlabel="epoch", ylabel=description, yscale="log")
-    axes[0].legend()
+    learning_curves(records, axes, LABELS)

@@ -4,10 +4,11 @@ All settings are the paper's for CIFAR-10 (Appendix D.1); what it leaves open is
 Nothing is tuned here. Seeds were fixed before any test error was seen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from adai.experiments import images
-from adai.experiments.comparison import Comparison, compare
+from adai.experiments.comparison import Comparison, compare, learning_curves
 from adai.records import Record, Spec
 
 SEEDS = {"smoke": 1, "laptop": 5}
@@ -33,3 +34,16 @@ def table(records: Iterable[Record]) -> Comparison:
         RecordError: the records are of several scales or data sets.
     """
     return compare(records, images.LABELS, baseline="sgd")
+
+
+def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw the learning curves of AdaiW, Adai, SGD with momentum and Adam.
+
+    Args:
+        records: runs of one scale and data set.
+        axes: two matplotlib axes, for the training loss and the test error.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    learning_curves(records, axes, {name: images.LABELS[name] for name in ("adaiw", "adai", "sgd", "adam")})

@@ -5,6 +5,7 @@ Written for the reader: `Adai._reduce` and `Adai._move` are the algorithm line b
 
 import functools
 import math
+import os
 import shutil
 import types
 from collections.abc import Callable, Iterator
@@ -418,19 +419,11 @@ def clamped(one_minus_beta1: list[Tensor], like: list[Tensor], options: dict[str
 
 
 def _demand_a_compiler() -> None:
-    from torch._inductor.cpp_builder import get_cpp_compiler
-
-    try:
-        compiler = get_cpp_compiler()
-    except Exception as error:
+    compilers = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++", "cl"]
+    if not any(map(shutil.which, compilers)):
         raise RuntimeError(
-            f"fused=True compiles the step, and there is no C++ compiler ({error}): install one (g++ or clang++; the "
-            "environment variable CXX names another), or leave fused out"
-        ) from None
-    if shutil.which(compiler) is None:
-        raise RuntimeError(
-            f"fused=True compiles the step, and the C++ compiler {compiler!r} is not there: install it, name another "
-            "in the environment variable CXX, or leave fused out"
+            f"fused=True compiles the step, and there is no C++ compiler {' or '.join(compilers)}: install one, name "
+            "another in the environment variable CXX, or leave fused out"
         )
 
 

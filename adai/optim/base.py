@@ -62,7 +62,7 @@ class DenseOptimizer(Optimizer):
                 raise ValueError(f"{name} is {value}, but must satisfy {expected}")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Loads what :meth:`state_dict` returned.
+        """Loads what ``state_dict()`` returned.
 
         Raises:
             ValueError: it is of another optimizer or of other parameters; the optimizer is as before.

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import torch._dynamo.testing
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from adai import Adai, AdaiV2, AdaiW
@@ -92,7 +93,6 @@ def test_the_compiled_path_takes_channels_last_and_leaves_odd_layouts_to_the_oth
 
 def test_without_a_compiler_the_compiled_path_is_refused_by_name(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
     with pytest.raises(RuntimeError, match="no-such-compiler"):
         Adai(start(), fused=True)
 
@@ -189,7 +189,7 @@ def test_the_mean_is_right_for_large_tensors_in_float32():
     assert (total / correction).item() == pytest.approx(exact.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("scale", [1e-25, 1e-15, 1e15])
+@pytest.mark.parametrize("scale", [1e-25, 1e-12, 1e15])
 def test_tiny_and_huge_gradients_are_only_a_matter_of_scale(scale):
     def run(scale):
         params = start(torch.float32)

@@ -1,0 +1,73 @@
+"""Table 1: the paper's settings, one for all but the optimizer, and records that hold."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from adai import experiments, records
+from adai.__main__ import main
+from adai.experiments import images
+
+ROOT = Path(__file__).resolve().parents[2]
+LAPTOP = experiments.runs("table1", "laptop")
+
+
+def test_ten_optimizers_meet_over_five_seeds_and_differ_in_nothing_else():
+    assert len(LAPTOP) == len({spec.hash for spec in LAPTOP.values()}) == 50
+    same = {
+        dataclasses.replace(spec, optimizer="sgd", hyperparameters={"lr": 1}, seed=0, keep_weights=False).hash
+        for spec in LAPTOP.values()
+    }
+    assert len(same) == 1
+
+
+def test_every_run_is_at_the_papers_settings():
+    printed = yaml.safe_load((ROOT / "book" / "records" / "paper.yml").read_text())["settings"]["cifar"]
+    for spec in LAPTOP.values():
+        assert spec.hyperparameters["lr"] == printed["lr"][spec.optimizer]
+        decay = printed["decoupled_weight_decay"].get(spec.optimizer, printed["l2"])
+        assert spec.hyperparameters["weight_decay"] == decay
+        assert spec.batch_size == printed["batch_size"]
+
+
+def test_a_run_makes_more_steps_than_adais_longest_memory_ten_times_over():
+    spec = LAPTOP["table1/adai/0"]
+    steps = spec.epochs * -(-spec.dataset_options["limit"] // spec.batch_size)
+    assert steps >= 10 / spec.hyperparameters["eps"]
+
+
+def test_the_held_out_images_are_left_out():
+    assert all(spec.dataset_options["limit"] == 50_000 - images.HELD_OUT for spec in LAPTOP.values())
+
+
+def test_the_committed_records_are_known_and_clean():
+    for path, record in records.read_all("table1", ROOT / "book" / "records"):
+        assert not isinstance(record, records.RecordError), record
+        assert record.spec.hash in {spec.hash for spec in LAPTOP.values()}, path
+        assert record.environment["commit"] and not record.environment["dirty"]
+        assert records.weights_path(record.spec, ROOT / "book" / "records").exists() == record.spec.keep_weights
+
+
+def test_without_the_data_set_records_are_not_checked_and_not_blamed(tmp_path, monkeypatch, capsys):
+    book = tmp_path / "book" / "records"
+    (book / "table1").mkdir(parents=True)
+    path, _ = records.read_all("table1", ROOT / "book" / "records")[0]
+    (book / "table1" / path.name).write_text(path.read_text())
+    monkeypatch.setenv("ADAI_DATA", str(tmp_path / "nothing"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["records", "check", "table1"]) == 0
+    output = capsys.readouterr().out
+    assert "not checked" in output and "0 records checked, 0 bad, 1 not checked" in output
+
+
+@pytest.mark.skipif("ADAI_DATA" not in os.environ, reason="ADAI_DATA names no folder with CIFAR-10")
+@pytest.mark.parametrize("optimizer", ["adai", "sgd", "adam"])
+def test_a_record_can_be_repeated(optimizer):
+    from adai.training import first_steps
+
+    record = next(r for r in records.load("table1", folder=ROOT / "book" / "records") if r.spec.optimizer == optimizer)
+    known = {spec.hash: spec for spec in LAPTOP.values()}
+    assert records.faults(record, known=known, rerun=first_steps) == []
