@@ -27,8 +27,8 @@ class Layout(NamedTuple):
     md5: dict[str, str]
 
 
-# The sums are those that torchvision.datasets.CIFAR10 and CIFAR100 list for the files of
-# https://www.cs.toronto.edu/~kriz/cifar.html
+HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
+# The sums are those that torchvision.datasets.CIFAR10 and CIFAR100 list for its files.
 LAYOUTS = {
     "cifar10": Layout(
         "cifar-10-batches-py",
@@ -95,8 +95,8 @@ def load(
         parts.append((images, targets))
     if not published and label is None:
         raise DataError(
-            f"the files in {directory} are not the published ones of {NAMES[name]} (other MD5 sums): remove the "
-            f"folder and run `python -m adai data {name}`, or give these files a label of their own"
+            f"the files in {directory} are not the published ones of {NAMES[name]} (other MD5 sums): unpack "
+            f"those of {HOME} there, or give these files a label of their own"
         )
     if published and label is not None:
         raise ValueError(f"label is {label!r}, but these are the published files of {NAMES[name]}: leave it out")
@@ -145,7 +145,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
-    mend = f"run `python -m adai data {name}`, or set ADAI_DATA to the folder that holds {layout.directory}"
+    mend = f"set ADAI_DATA to the folder that holds {layout.directory}, unpacked from {HOME}"
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -158,7 +158,7 @@ def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
         if not (targets.dtype == torch.int64 and targets.min() >= 0 and targets.max() < layout.classes):
             raise ValueError(f"labels that are not 0 to {layout.classes - 1}")
     except Exception as error:  # what a damaged pickle raises is not documented
-        raise DataError(f"{path} is damaged or no batch of {NAMES[name]} ({error}): remove it and {mend}") from None
+        raise DataError(f"{path} is damaged or no batch of {NAMES[name]} ({error}): remove it, and {mend}") from None
     return images.view(-1, 3, 32, 32), targets, hashlib.md5(content).hexdigest()
 
 
