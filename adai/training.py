@@ -68,6 +68,8 @@ class Run:
         self.mistakes = 0
         self.first_losses: list[float] = []
         self.curves: dict[str, list[float]] = {"train_loss": [], "train_error": [], "test_error": []}
+        if self.data.held_out_targets is not None:
+            self.curves["held_out_error"] = []
         self.seconds = {"training": 0.0, "evaluation": 0.0}
 
     def epoch(self) -> Iterator[float]:
@@ -95,13 +97,18 @@ class Run:
         self.losses.append(loss.item())
         return self.losses[-1]
 
+    def evaluate(self) -> None:
+        """Adds the share of examples that the model gets wrong, in percent, to the curves: test, then held-out."""
+        self.curves["test_error"].append(self._error(self.data.test_inputs, self.data.test_targets))
+        if self.data.held_out_targets is not None:
+            held_out = self._error(self.data.held_out_inputs, self.data.held_out_targets)
+            self.curves["held_out_error"].append(held_out)
+
     @torch.no_grad()
-    def test_error(self) -> float:
-        """The share of test examples that the model gets wrong, in percent."""
+    def _error(self, inputs: Tensor, targets: Tensor) -> float:
         self.model.eval()
-        parts = self.data.test_inputs.split(EVALUATION_BATCH)
-        predicted = torch.cat([self.model(self._prepared(part)).argmax(dim=1) for part in parts])
-        return 100 * (predicted != self.data.test_targets).float().mean().item()
+        predicted = [self.model(self._prepared(part)).argmax(dim=1) for part in inputs.split(EVALUATION_BATCH)]
+        return 100 * (torch.cat(predicted) != targets).float().mean().item()
 
     def save(self, path: Path) -> None:
         """Write everything that the rest of the run depends on; the file appears whole or not at all."""
@@ -132,6 +139,8 @@ class Run:
             raise RecordError(f"the checkpoint {path} is of the spec {found}, not of {self.spec.hash}: remove it")
         for name in ("model", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(state[name])
+        # Else the schedule warns, after an epoch's last step, that it is stepped before the optimizer ever was.
+        self.optimizer._opt_called = True
         for name in _PROGRESS:
             setattr(self, name, state[name])
         self.order.set_state(state["order"])
@@ -150,7 +159,7 @@ def train(spec: Spec, *, progress: bool = False, checkpoint: Path | None = None,
 
     The record's curves have one value per epoch: `train_loss`, the mean of the epoch's step losses, and
     `train_error` in percent, both of each batch before its step (the weights move meanwhile); `test_error` in percent,
-    at the end of the epoch.
+    at the end of the epoch, and `held_out_error` likewise where training examples were held out.
 
     Args:
         spec: what to run.
@@ -171,7 +180,7 @@ def train(spec: Spec, *, progress: bool = False, checkpoint: Path | None = None,
         for _ in tqdm(epochs, unit="epoch", leave=False, disable=None if progress else True):
             _train_epoch(run, checkpoint, stop)
             with _timed(run, "evaluation"):
-                run.curves["test_error"].append(run.test_error())
+                run.evaluate()
     if spec.keep_weights and weights is not None:
         _keep_weights(run, weights)
     if checkpoint is not None:

@@ -104,7 +104,8 @@ def test_test_error_is_the_share_of_wrong_answers():
     torch.nn.init.zeros_(last.weight)
     last.bias.data = F.one_hot(torch.tensor(3), 10).float()
     threes = (run.data.test_targets == 3).float().mean().item()
-    assert run.test_error() == pytest.approx(100 * (1 - threes))
+    run.evaluate()
+    assert run.curves["test_error"] == [pytest.approx(100 * (1 - threes))]
 
 
 def test_training_leaves_the_callers_random_numbers_alone():

@@ -28,6 +28,8 @@ class Data(NamedTuple):
         checksum: SHA-256 of the whole data set before it is split.
         mean: of each channel of uint8 images, over the training set; None where inputs are normalised already.
         deviation: the standard deviation, likewise.
+        held_out_inputs: training examples that take no part in training, to choose settings by; None without any.
+        held_out_targets: as `train_targets`.
     """
 
     train_inputs: Tensor
@@ -38,6 +40,8 @@ class Data(NamedTuple):
     checksum: str
     mean: Tensor | None = None
     deviation: Tensor | None = None
+    held_out_inputs: Tensor | None = None
+    held_out_targets: Tensor | None = None
 
     def normalised(self, inputs: Tensor) -> Tensor:
         """A batch of this set's inputs as a model takes them: float32, uint8 images shifted and scaled by channel."""

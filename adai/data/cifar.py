@@ -57,9 +57,7 @@ LAYOUTS = {
 NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
-def load(
-    name: str, *, label: str | None = None, size: int = 32, limit: int | None = None, holdout: int | None = None
-) -> Data:
+def load(name: str, *, label: str | None = None, size: int = 32, limit: int | None = None, holdout: int = 0) -> Data:
     """Read a set, from the folder that ``ADAI_DATA`` names.
 
     The training images are shuffled once, by a seed that belongs to the set and not to a run.
@@ -70,9 +68,8 @@ def load(
             compression. It stands in every record and figure made from them. Published files need none.
         size: 32, or 16 for the mean of each 2 × 2 pixels.
         limit: train on only so many images.
-        holdout: take the last so many training images as the test set, and leave the real test set alone. To
-            choose settings by. These images never take part in the training of a limited set that leaves room
-            for them.
+        holdout: keep the last so many training images out of training, to choose settings by. A limited set that
+            leaves room for them never trains on these images either.
 
     Returns:
         Inputs of shape (examples, 3, size, size), uint8, with the mean and the deviation of each channel over the
@@ -102,25 +99,28 @@ def load(
         raise ValueError(f"label is {label!r}, but these are the published files of {NAMES[name]}: leave it out")
     images, targets = (torch.cat(tensors) for tensors in zip(*parts[:-1], strict=True))
     order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(HOLDOUT_SEED))
-    available = len(targets) - (holdout or 0)
+    available = len(targets) - holdout
     limit = available if limit is None else limit
-    if not (0 < limit <= len(targets) and available > 0):
-        raise ValueError(f"limit is {limit} and holdout {holdout}, but there are {len(targets)} training images")
-    if holdout and limit > available:
-        raise ValueError(f"limit {limit} leaves fewer than holdout = {holdout} of {len(targets)} training images")
-    train = order[:limit]
-    test = parts[-1] if not holdout else (images[order[available:]], targets[order[available:]])
-    train_inputs, test_inputs = (_resized(part, size) for part in (images[train], test[0]))
+    if not (holdout >= 0 and 0 < limit <= available):
+        raise ValueError(
+            f"limit is {limit} and holdout {holdout}, but there are {len(targets)} training images for both together"
+        )
+    train, held_out = order[:limit], order[available:]
+    train_inputs, test_inputs, held_out_inputs = (
+        _resized(part, size) for part in (images[train], parts[-1][0], images[held_out])
+    )
     pixels = train_inputs.double()
     return Data(
         train_inputs,
         targets[train],
         test_inputs,
-        test[1],
+        parts[-1][1],
         label=label or NAMES[name],
         checksum=content.hexdigest(),
         mean=pixels.mean(dim=(0, 2, 3)).float(),
         deviation=pixels.std(dim=(0, 2, 3)).float(),
+        held_out_inputs=held_out_inputs if holdout else None,
+        held_out_targets=targets[held_out] if holdout else None,
     )
 
 

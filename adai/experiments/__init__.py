@@ -5,7 +5,7 @@ from types import ModuleType
 
 from adai.records import SCALES, RecordError, Spec
 
-EXPERIMENTS = ("digits", "table1")
+EXPERIMENTS = ("digits", "table1", "rates", "long", "table2")
 
 
 def module(experiment: str) -> ModuleType:

@@ -66,8 +66,28 @@ class Row:
     difference: Estimate | None
 
 
+class Table:
+    """A table that prints itself as text and as Markdown."""
+
+    title: str
+
+    def cells(self) -> list[list[str]]:
+        """The table as text, its heading first; what nobody has run yet is an empty cell."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        cells = self.cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+        return "\n".join([self.title, *lines])
+
+    def _repr_markdown_(self) -> str:
+        heading, *rows = ("| " + " | ".join(line) + " |" for line in self.cells())
+        return "\n".join([heading, "| --- |" + " ---: |" * (len(self.cells()[0]) - 1), *rows])
+
+
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Table):
     """Rows by optimizer, in the experiment's order, with the scale and data set they all share."""
 
     rows: dict[str, Row]
@@ -78,8 +98,13 @@ class Comparison:
     def __getitem__(self, optimizer: str) -> Row:
         return self.rows[optimizer]
 
+    @property
+    def title(self) -> str:
+        """What is compared."""
+        return f"test error, {self.data or 'no data'}, scale {self.scale or 'none'}"
+
     def cells(self) -> list[list[str]]:
-        """The table as text, its heading first; what nobody has run yet is an empty cell."""
+        """Errors over seeds, and the difference to the baseline."""
         against = f"minus {self.rows[self.baseline].label} [95 %]"
         lines = [["optimizer", "seeds", "last epoch, %", "median", "best epoch, %", against]]
         for row in self.rows.values():
@@ -91,16 +116,6 @@ class Comparison:
                 errors = ["0", "", "", ""]
             lines.append([row.label, *errors, difference])
         return lines
-
-    def __str__(self) -> str:
-        cells = self.cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
-        return "\n".join([f"test error, {self.data or 'no data'}, scale {self.scale or 'none'}", *lines])
-
-    def _repr_markdown_(self) -> str:
-        heading, *rows = ("| " + " | ".join(line) + " |" for line in self.cells())
-        return "\n".join([heading, "| --- |" + " ---: |" * (len(self.cells()[0]) - 1), *rows])
 
 
 def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str) -> Comparison:

@@ -65,3 +65,8 @@ def spec(experiment: str, scale: str, optimizer: str, seed: int, **changes: Any)
     return Spec(
         experiment=experiment, scale=scale, optimizer=optimizer, seed=seed, hyperparameters=hyperparameters, **fields
     )
+
+
+def scaled(value: float, factor: float) -> float:
+    """Their product to twelve digits, so that 0.001 times 0.1 is 0.0001, and a spec has one spelling."""
+    return float(f"{value * factor:.12g}")

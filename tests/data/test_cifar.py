@@ -65,7 +65,8 @@ def test_16_pixels_are_means_of_2_by_2(folder):
 def test_held_out_images_are_the_same_for_all_and_train_no_limited_run(folder):
     tuning, final = load(limit=60, holdout=30), load(limit=60)
     assert torch.equal(tuning.train_inputs, final.train_inputs)
-    held_out = {image.numpy().tobytes() for image in tuning.test_inputs}
+    assert torch.equal(tuning.test_inputs, final.test_inputs) and final.held_out_inputs is None
+    held_out = {image.numpy().tobytes() for image in tuning.held_out_inputs}
     assert len(held_out) == 30
     assert not held_out & {image.numpy().tobytes() for image in final.train_inputs}
     assert not held_out & {image.numpy().tobytes() for image in final.test_inputs}

@@ -1,0 +1,147 @@
+"""Learning rate and weight decay: the grid of Figure 4, the decays of Figure 9, and the rates that Table 1 is tuned by.
+
+Every run here measures its error on 5,000 held-out training images beside the test error. Rates are chosen by the
+held-out error of the last epoch alone, on a seed that no other experiment uses. The grid is the paper's powers of ten
+(Appendix D.1) around each optimizer's rate in the paper, widened where the best rate lies at its edge.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any
+
+from adai.experiments import images
+from adai.experiments.comparison import Table
+from adai.optim import settings
+from adai.records import Record, Spec, comparable
+
+SEED = 2000
+FACTORS = (0.1, 1, 10)
+"""Multiples of the paper's learning rate, for every optimizer."""
+WIDER: dict[str, tuple[float, ...]] = {}
+"""More of them, where the best of `FACTORS` lies at their edge."""
+COMPARED = ("adai", "sgd", "adam")
+"""The optimizers of Figure 4."""
+DECAYS = (0.2, 1, 5)
+"""Multiples of the paper's weight decay in Figure 4."""
+DECAYS_ALONE = (0.04, 2)
+"""More of them at the paper's learning rate, for Figure 9: Adai and SGD."""
+
+SPREAD = 20
+"""Figure 4's colours span so many percentage points above the lowest error."""
+
+
+def runs(scale: str) -> dict[str, Spec]:
+    """The runs at one scale by name, most wanted first; none where the experiment does not have the scale.
+
+    A name gives the multiples of the paper's learning rate and weight decay: `rates/adai/10/0.2`.
+    """
+    if scale not in images.SIZES:
+        return {}
+    tuning = [(o, factor, 1) for factor in FACTORS for o in images.LABELS]
+    tuning += [(o, factor, 1) for o, factors in WIDER.items() for factor in factors]
+    grid = [(o, factor, decay) for decay in DECAYS if decay != 1 for factor in FACTORS for o in COMPARED]
+    sweep = [(o, 1, decay) for decay in DECAYS_ALONE for o in ("adai", "sgd")]
+    return {
+        f"rates/{o}/{factor:g}/{decay:g}": _spec(scale, o, factor, decay)
+        for o, factor, decay in (*tuning, *grid, *sweep)
+    }
+
+
+def _spec(scale: str, optimizer: str, factor: float, decay: float) -> Spec:
+    paper = settings(optimizer, "cifar")
+    hyperparameters = {
+        "lr": images.scaled(paper["lr"].value, factor),
+        "weight_decay": images.scaled(paper["weight_decay"].value, decay),
+    }
+    # The smoke scale's 512 images leave room for the held-out ones.
+    options = {**images.SIZES[scale]["dataset_options"], "holdout": images.HELD_OUT}
+    return images.spec("rates", scale, optimizer, SEED, hyperparameters=hyperparameters, dataset_options=options)
+
+
+def chosen(records: Iterable[Record], decay: float = 1) -> dict[str, float]:
+    """The multiple of the paper's rate with the lowest held-out error, for each optimizer that has all its runs.
+
+    Args:
+        records: runs of one scale.
+        decay: the multiple of the paper's weight decay to choose at.
+    """
+    errors = _errors(records, "held_out_error")
+    best = {}
+    for optimizer in images.LABELS:
+        factors = (*FACTORS, *WIDER.get(optimizer, ()))
+        found = {factor: errors.get((optimizer, factor, decay)) for factor in factors}
+        if None not in found.values():
+            best[optimizer] = min(found, key=lambda factor: (math.isnan(found[factor]), found[factor]))
+    return best
+
+
+class Grid(Table):
+    """Held-out errors by optimizer and multiple of the paper's learning rate."""
+
+    title = f"held-out error of the last epoch, %, seed {SEED}; * marks the rate chosen"
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.records = comparable(records)
+        self.best = chosen(self.records)
+
+    def cells(self) -> list[list[str]]:
+        """One line for each optimizer; the rate that was chosen is marked."""
+        errors = _errors(self.records, "held_out_error")
+        factors = sorted({*FACTORS, *(factor for factors in WIDER.values() for factor in factors)})
+        lines = [["optimizer", "paper's rate", *(f"× {factor:g}" for factor in factors)]]
+        for optimizer, label in images.LABELS.items():
+            found = {factor: errors.get((optimizer, factor, 1)) for factor in factors}
+            shown = [
+                "" if error is None else f"{error:.2f}" + " *" * (factor == self.best.get(optimizer))
+                for factor, error in found.items()
+            ]
+            lines.append([label, f"{settings(optimizer, 'cifar')['lr'].value:g}", *shown])
+        return lines
+
+
+def table(records: Iterable[Record]) -> Grid:
+    """Held-out errors at the paper's weight decay, by optimizer and learning rate.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    return Grid(records)
+
+
+def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw test errors over learning rate and weight decay, as in Figure 4: the darker, the lower.
+
+    Args:
+        records: runs of one scale and data set.
+        axes: a matplotlib axis for each of `COMPARED`.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    errors = _errors(comparable(records), "test_error")
+    lowest = min(errors.values(), default=0.0)
+    for axis, optimizer in zip(axes, COMPARED, strict=True):
+        found = [[errors.get((optimizer, factor, decay), math.nan) for factor in FACTORS] for decay in DECAYS]
+        axis.imshow(found, cmap="Blues_r", vmin=lowest, vmax=lowest + SPREAD, aspect="auto")
+        for row, column in product(range(len(DECAYS)), range(len(FACTORS))):
+            error = found[row][column]
+            if not math.isnan(error):
+                dark = error < lowest + SPREAD / 2
+                axis.text(column, row, f"{error:.1f}", ha="center", va="center", color="white" if dark else "black")
+        paper = settings(optimizer, "cifar")
+        axis.set_xticks(range(len(FACTORS)), [f"{paper['lr'].value * factor:g}" for factor in FACTORS])
+        axis.set_yticks(range(len(DECAYS)), [f"{paper['weight_decay'].value * decay:g}" for decay in DECAYS])
+        axis.set(title=images.LABELS[optimizer], xlabel="learning rate")
+        axis.grid(False)
+    axes[0].set_ylabel("weight decay")
+
+
+def _errors(records: Iterable[Record], quantity: str) -> dict[tuple[str, float, float], float]:
+    """The last epoch's error by optimizer and multiples of the paper's learning rate and weight decay."""
+    known = {spec.hash: name for scale in images.SIZES for name, spec in runs(scale).items()}
+    found = {}
+    for record in records:
+        _, optimizer, factor, decay = known[record.spec.hash].split("/")
+        found[optimizer, float(factor), float(decay)] = record.curves[quantity][-1]
+    return found

@@ -1,0 +1,85 @@
+"""The grid of rates and decays: chosen on held-out images alone, tables and figures from whatever has been run."""
+
+import dataclasses
+import math
+
+import matplotlib.pyplot as plt
+import pytest
+
+from adai import experiments
+from adai.experiments import images, rates, table1
+from adai.optim import settings
+from adai.records import Record
+
+LAPTOP = experiments.runs("rates", "laptop")
+
+
+def record(name: str, test: float, held_out: float) -> Record:
+    return Record(
+        spec=LAPTOP[name],
+        environment={},
+        data={"label": "CIFAR-10 (JPEG copy)", "checksum": "0" * 64},
+        curves={"test_error": [90.0, test], "held_out_error": [90.0, held_out]},
+        first_losses=[],
+        images_per_second=1.0,
+        seconds=1.0,
+        peak_memory_mib=None,
+    )
+
+
+def test_no_other_experiment_uses_the_seed_or_trains_on_the_held_out_images():
+    assert all(spec.seed == rates.SEED for spec in LAPTOP.values())
+    others = [*table1.runs("laptop").values(), *experiments.runs("table2", "laptop").values()]
+    assert all(spec.seed != rates.SEED for spec in others)
+    for spec in (*LAPTOP.values(), *others):
+        assert spec.dataset_options["limit"] + images.HELD_OUT <= 50_000
+
+
+def test_names_say_the_multiples_of_the_papers_settings():
+    for name, spec in LAPTOP.items():
+        _, optimizer, factor, decay = name.split("/")
+        paper = settings(optimizer, "cifar")
+        assert spec.hyperparameters["lr"] == pytest.approx(paper["lr"].value * float(factor), rel=1e-11)
+        assert spec.hyperparameters["weight_decay"] == pytest.approx(
+            paper["weight_decay"].value * float(decay), rel=1e-11
+        )
+    assert len({spec.hash for spec in LAPTOP.values()}) == len(LAPTOP)
+
+
+def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row():
+    row = [
+        record("rates/adam/0.1/1", test=30, held_out=31),
+        record("rates/adam/1/1", test=20, held_out=33),
+        record("rates/adam/10/1", test=40, held_out=32),
+    ]
+    assert rates.chosen(row) == {"adam": 0.1}
+    assert rates.chosen(row[:2]) == {}
+    diverged = record("rates/adam/0.1/1", test=90, held_out=math.nan)
+    assert rates.chosen([*row[1:], diverged]) == {"adam": 10}
+
+
+def test_the_table_marks_the_choice_and_leaves_empty_what_nobody_has_run():
+    shown = str(rates.table([]))
+    assert "SGD M" in shown and "*" not in shown.split("\n", 1)[1]
+    rows = [record(f"rates/sgd/{factor:g}/1", test=20, held_out=30 + factor) for factor in rates.FACTORS]
+    (line,) = (line for line in str(rates.table(rows)).splitlines() if line.startswith("SGD M"))
+    assert line.split() == ["SGD", "M", "0.1", "30.10", "*", "31.00", "40.00"]
+
+
+def test_the_figure_shows_test_errors_where_there_are_runs():
+    _, axes = plt.subplots(1, 3)
+    rates.figure([record("rates/adai/1/5", test=23.45, held_out=99)], axes)
+    assert [[text.get_text() for text in axis.texts] for axis in axes] == [["23.4"], [], []]
+    assert [label.get_text() for label in axes[0].get_xticklabels()] == ["0.1", "1", "10"]
+    plt.close()
+
+
+def test_the_papers_second_table_differs_from_the_first_in_weight_decay_alone():
+    first, second = table1.runs("laptop"), experiments.runs("table2", "laptop")
+    assert len(second) == 30
+    for name, spec in second.items():
+        twin = first[name.replace("table2", "table1")]
+        assert spec.hyperparameters["weight_decay"] == pytest.approx(twin.hyperparameters["weight_decay"] / 5)
+        as_first = {**spec.hyperparameters, "weight_decay": twin.hyperparameters["weight_decay"]}
+        changed = {"experiment": "table1", "hyperparameters": as_first, "keep_weights": twin.keep_weights}
+        assert dataclasses.replace(spec, **changed) == twin
