@@ -2,8 +2,11 @@
 
 from functools import partial
 
+from adai.models.densenet import DenseNet
+from adai.models.googlenet import GoogLeNet
 from adai.models.mlp import MLP
 from adai.models.resnet import CifarResNet, ResNet
+from adai.models.vgg import VGG
 
 MODELS = {
     "mlp": MLP,
@@ -12,4 +15,7 @@ MODELS = {
     "resnet10": partial(ResNet, blocks=(1, 1, 1, 1)),
     "resnet20": partial(CifarResNet, depth=20),
     "resnet8": partial(CifarResNet, depth=8),
+    "vgg16": partial(VGG, convolutions=(2, 2, 3, 3, 3)),
+    "densenet121": partial(DenseNet, blocks=(6, 12, 24, 16)),
+    "googlenet": GoogLeNet,
 }

@@ -10,10 +10,20 @@ def parameters(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-# github.com/kuangliu/pytorch-cifar prints 11.17 and 21.28 million for these two forms.
-@pytest.mark.parametrize(("name", "millions"), [("resnet18", 11.173962), ("resnet34", 21.282122)])
-def test_resnets_have_their_published_number_of_parameters(name, millions):
-    assert parameters(MODELS[name]()) / 1e6 == millions
+# github.com/kuangliu/pytorch-cifar prints 11.17 and 21.28 million for its ResNet-18 and 34, and its GoogLeNet counts
+# 6,166,250; labml.ai's page on distillation prints 14,728,266 for VGG-16. Those forms have 10 classes.
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("resnet18", 11_173_962), ("resnet34", 21_282_122), ("vgg16", 14_728_266), ("googlenet", 6_166_250)],
+)
+def test_networks_have_their_published_number_of_parameters(name, published):
+    assert parameters(MODELS[name]()) == published
+
+
+def test_densenet_differs_from_torchvisions_by_stem_and_head_alone():
+    # torchvision's documentation prints 7,978,856 for ImageNet: a 7 × 7 stem and 1,000 classes of 1,024 features.
+    stem, head = 64 * 3 * (7 * 7 - 3 * 3), (1000 - 10) * (1024 + 1)
+    assert parameters(MODELS["densenet121"]()) == 7_978_856 - stem - head
 
 
 @pytest.mark.parametrize(("name", "option_a"), [("resnet20", 269_722)])
@@ -24,15 +34,16 @@ def test_cifar_resnets_differ_from_he_et_al_by_their_shortcuts_alone(name, optio
     assert parameters(MODELS[name]()) == option_a + shortcuts
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet10", "resnet8", "resnet20"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet10", "resnet8", "resnet20", "vgg16", "densenet121", "googlenet"])
 @pytest.mark.parametrize("size", [16, 32, 64])
 def test_they_take_images_of_every_size_and_give_a_logit_a_class(name, size):
     model = MODELS[name](width=4, classes=7).eval()
     assert model(torch.zeros(2, 3, size, size)).shape == (2, 7)
 
 
-def test_width_scales_the_network():
-    assert parameters(MODELS["resnet18"](width=16)) < parameters(MODELS["resnet18"]()) / 15
+@pytest.mark.parametrize(("name", "quarter"), [("resnet18", 16), ("vgg16", 16), ("densenet121", 8), ("googlenet", 48)])
+def test_width_scales_the_network(name, quarter):
+    assert parameters(MODELS[name](width=quarter)) < parameters(MODELS[name]()) / 14
 
 
 @pytest.mark.parametrize("depth", [7, 9, 0])
