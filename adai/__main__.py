@@ -1,4 +1,4 @@
-"""The command line: `python -m adai run | sweep | records | ledger`."""
+"""The command line: `python -m adai run | sweep | records | data | ledger`."""
 
 import argparse
 import os
@@ -29,16 +29,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train one run, unless it has a record."""
+    """Train one run, unless it has a record; under torchrun, on all of its processes together."""
     from adai.experiments.sweep import train_and_save
+    from adai.training import joined
 
     spec = experiments.find(arguments.run, arguments.scale)
-    with _output(arguments) as folder:
+    with _output(arguments) as folder, joined(_device(arguments)) as (device, rank):
         path = records.path_of(spec, folder)
         if path.exists():
             print(f"{arguments.run} has a record: {path}")
             return 0
-        record = train_and_save(spec, folder, progress=True)
+        record = train_and_save(spec, folder, device, compiled=arguments.compile, progress=True)
+        if rank > 0:
+            return 0
         print(_line(arguments.run, record))
         print(f"record: {path}" if arguments.keep else "a smoke run leaves no record; --out DIR keeps one")
     return 0
@@ -54,7 +57,8 @@ def sweep(arguments: argparse.Namespace) -> int:
         missing = {name: spec for name, spec in specs.items() if not records.path_of(spec, folder).exists()}
         if len(missing) < len(specs):
             print(f"{len(specs) - len(missing)} of {len(specs)} runs have a record")
-        for done, (name, result) in enumerate(sweep(missing, folder, jobs=arguments.jobs), start=1):
+        devices = _devices(arguments)
+        for done, (name, result) in enumerate(sweep(missing, folder, devices), start=1):
             if isinstance(result, BaseException):
                 failed.append(name)
                 line = f"{name}  failed: {type(result).__name__}: {result}"
@@ -89,6 +93,14 @@ def check(arguments: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
+def data(arguments: argparse.Namespace) -> int:
+    """Download a data set into the folder that ADAI_DATA names, by default one in this user's cache."""
+    from adai.data import cifar
+
+    print(f"{arguments.set} is in {cifar.fetch(arguments.set)}")
+    return 0
+
+
 def add(arguments: argparse.Namespace) -> int:
     """File a record that was made elsewhere, once it has been checked."""
     record = records.read(arguments.file)
@@ -117,6 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     training = argparse.ArgumentParser(add_help=False)
     training.add_argument("--scale", choices=records.SCALES, default="laptop", help="default: laptop")
     training.add_argument("--out", type=Path, metavar="DIR", help="folder of the records (default: book/records)")
+    training.add_argument(
+        "--device", choices=("cpu", "cuda"), help="default: cpu; for colab and paper cuda if there is"
+    )
+    training.add_argument("--compile", action="store_true", help="compile the model (torch.compile)")
 
     command = commands.add_parser("run", parents=[training], help=run.__doc__, description=run.__doc__)
     command.add_argument("run", help="its name, such as digits/adai/0")
@@ -124,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("sweep", parents=[training], help=sweep.__doc__, description=sweep.__doc__)
     command.add_argument("experiment", choices=experiments.EXPERIMENTS)
-    command.add_argument("--jobs", type=_jobs, default=_cores(), help="runs side by side (default: one per core)")
+    command.add_argument("--jobs", type=_jobs, help="runs side by side (default: one per core, or per GPU)")
     command.set_defaults(command=sweep)
 
     command = commands.add_parser("records", help="Check records, or add one.")
@@ -135,6 +151,10 @@ def _parser() -> argparse.ArgumentParser:
     action = actions.add_parser("add", help=add.__doc__, description=add.__doc__)
     action.add_argument("file", type=Path)
     action.set_defaults(command=add)
+
+    command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
+    command.add_argument("set", choices=("cifar10", "cifar100"))
+    command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
     command.add_argument("--json", action="store_true", help="print it as JSON")
@@ -152,6 +172,26 @@ def _output(arguments: argparse.Namespace):
     else:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    """Where to train: as asked, else on a GPU where there is one and the scale is made for it."""
+    import torch
+
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise RecordError("--device cuda, but PyTorch sees no GPU here")
+    large = arguments.scale in ("colab", "paper")
+    return arguments.device or ("cuda" if large and torch.cuda.is_available() else "cpu")
+
+
+def _devices(arguments: argparse.Namespace) -> list[str]:
+    """The device of each run that trains beside others."""
+    import torch
+
+    if _device(arguments) == "cpu":
+        return ["cpu"] * (arguments.jobs or _cores())
+    gpus = torch.cuda.device_count()
+    return [f"cuda:{job % gpus}" for job in range(arguments.jobs or gpus)]
 
 
 def _faults(record: records.Record, known: dict[str, records.Spec]) -> list[str]:

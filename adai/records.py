@@ -15,6 +15,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 SCALES = ("smoke", "laptop", "colab", "paper")
-PRECISIONS = ("fp32",)
+PRECISIONS = ("fp32", "mixed")
 FIRST_STEPS = 20
 """How many step losses a record keeps in full precision, to be repeated by a check."""
 LARGEST_TOLERANCE = 0.1
@@ -60,8 +61,10 @@ class Spec:
             schedule for CIFAR-10, epochs 80 and 160 (App. D.1), read as those of 200: the paper does not print
             how many epochs it trains.
         lr_factor: what the learning rate is multiplied by at each milestone.
-        precision: the arithmetic of the run.
+        precision: `fp32`, or `mixed`: bf16 on a GPU that has it natively, fp16 with a scaled loss on one that has
+            not, fp32 on a CPU. The record's environment says which it was.
         keep_weights: leave the last weights beside the record (see `weights_path`).
+        augment: train on random crops and mirror images (`adai.data.augment`).
 
     Raises:
         RecordError: a value is of the wrong type or out of its range.
@@ -82,6 +85,7 @@ class Spec:
     lr_factor: float = 0.1
     precision: str = "fp32"
     keep_weights: bool = False
+    augment: bool = False
 
     def __post_init__(self) -> None:
         for spec_field in fields(self):
@@ -94,7 +98,8 @@ class Spec:
             _demand(isinstance(value, str) and re.fullmatch(pattern, value), name, value, "a lower-case name")
         _demand(self.scale in SCALES, "scale", self.scale, f"one of {', '.join(SCALES)}")
         _demand(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
-        _demand(isinstance(self.keep_weights, bool), "keep_weights", self.keep_weights, "true or false")
+        for name in ("keep_weights", "augment"):
+            _demand(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
         for name in ("hyperparameters", "dataset_options", "model_options"):
             _demand(isinstance(getattr(self, name), dict), name, getattr(self, name), "a dictionary")
         for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1)):
@@ -348,6 +353,16 @@ def processor() -> str:
     except OSError:
         names = []
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def peak_memory_mib() -> float | None:
+    """The largest memory of this process so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def _differences(record: Record, data: dict[str, str], losses: list[float]) -> list[str]:

@@ -4,19 +4,22 @@ import contextlib
 import dataclasses
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from torch.nn import functional as F
 
-from adai import experiments, training
+from adai import experiments, records, training
 from adai.data import digits
+from adai.data.cifar import LAYOUTS
 from adai.records import RecordError, Spec
 from adai.training import Interrupted, Run, first_steps, train
 
@@ -256,3 +259,88 @@ def test_training_errors_are_those_of_the_batches_before_their_step():
     run.model.eval()
     wrong = (run.model(run.data.train_inputs).argmax(dim=1) != run.data.train_targets).float().mean().item()
     assert run.curves["train_error"] == [pytest.approx(100 * wrong)]
+
+
+# ── augmentation, precision, and several processes ──
+
+
+@pytest.fixture
+def cifar(tmp_path_factory, monkeypatch):
+    """A spec on a few made-up images in CIFAR's layout, augmented."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("ADAI_DATA", str(folder))
+    layout, rng = LAYOUTS["cifar10"], np.random.default_rng(0)
+    (folder / layout.directory).mkdir()
+    for file in (*layout.train, layout.test):
+        batch = {b"data": rng.integers(0, 256, (30, 3072), dtype=np.uint8), b"labels": rng.integers(0, 10, 30).tolist()}
+        (folder / layout.directory / file).write_bytes(pickle.dumps(batch, protocol=2))
+    return Spec(
+        experiment="table1",
+        scale="smoke",
+        dataset="cifar10",
+        dataset_options={"label": "made up", "size": 16, "holdout": 30},
+        model="resnet8",
+        model_options={"width": 4},
+        optimizer="adai",
+        hyperparameters={"lr": 0.1},
+        seed=0,
+        epochs=3,
+        batch_size=32,
+        augment=True,
+    )
+
+
+def test_an_augmented_run_sees_other_pixels_and_goes_on_bit_for_bit(cifar, tmp_path, monkeypatch):
+    whole = train(cifar)
+    assert whole.first_losses != train(dataclasses.replace(cifar, augment=False)).first_losses
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_stop_signal", lambda: contextlib.nullcontext(StopAfter(5)))
+        with pytest.raises(Interrupted):
+            train(cifar, checkpoint=tmp_path / "checkpoint")
+    resumed = train(cifar, checkpoint=tmp_path / "checkpoint")
+    assert resumed.curves == whole.curves and resumed.first_losses == whole.first_losses
+
+
+def test_held_out_images_have_a_curve_of_their_own(cifar):
+    record = train(cifar)
+    assert len(record.curves["held_out_error"]) == cifar.epochs
+    assert record.curves["held_out_error"] != record.curves["test_error"]
+
+
+def test_on_a_cpu_mixed_precision_is_fp32_and_the_record_says_so(cifar):
+    mixed, full = train(dataclasses.replace(cifar, precision="mixed")), train(cifar)
+    assert mixed.curves == full.curves
+    assert mixed.environment["precision"] == full.environment["precision"] == "float32"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_on_a_gpu_a_run_starts_like_the_one_on_the_cpu(cifar):
+    here, there = train(cifar), train(cifar, "cuda")
+    assert there.first_losses[:3] == pytest.approx(here.first_losses[:3], rel=1e-3)
+    mixed = train(dataclasses.replace(cifar, precision="mixed"), "cuda")
+    assert mixed.environment["precision"] in ("bfloat16", "float16")
+    assert mixed.first_losses[0] == pytest.approx(here.first_losses[0], rel=3e-2)
+
+
+def test_two_processes_make_the_run_of_one(tmp_path):
+    # Batches of 32 and a last one of 20 digits, then of 21, which two processes share unevenly.
+    for limit in (116, 117):
+        spec = spec_of("adai", epochs=4, dataset_options={"limit": limit})
+        script = (
+            "import json, pathlib, sys; from adai import training; from adai.records import Spec;"
+            "spec = Spec.from_dict(json.loads(sys.argv[1]));"
+            "\nwith training.joined('cpu') as (device, rank):"
+            "\n  record = training.train(spec, device, checkpoint=pathlib.Path(sys.argv[2]) / 'checkpoint')"
+            "\n  if rank == 0: record.save(pathlib.Path(sys.argv[2]))"
+        )
+        (tmp_path / "run.py").write_text(script)
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+        command += [str(tmp_path / "run.py"), json.dumps(dataclasses.asdict(spec)), str(tmp_path)]
+        run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert run.returncode == 0, run.stderr[-3000:]
+        shared, alone = records.read(records.path_of(spec, tmp_path)), train(spec)
+        assert shared.environment["processes"] == 2 and alone.environment["processes"] == 1
+        assert shared.first_losses == pytest.approx(alone.first_losses, rel=1e-4)
+        for quantity, curve in alone.curves.items():
+            assert shared.curves[quantity] == pytest.approx(curve, rel=1e-3, abs=0.5), quantity

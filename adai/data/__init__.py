@@ -43,6 +43,11 @@ class Data(NamedTuple):
     held_out_inputs: Tensor | None = None
     held_out_targets: Tensor | None = None
 
+    def to(self, device: str) -> "Data":
+        """The same with all tensors on a device."""
+        moved = {name: value.to(device) for name, value in self._asdict().items() if isinstance(value, Tensor)}
+        return self._replace(**moved)
+
     def normalised(self, inputs: Tensor) -> Tensor:
         """A batch of this set's inputs as a model takes them: float32, uint8 images shifted and scaled by channel."""
         if self.mean is None or self.deviation is None:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from adai.data import Data, DataError, folder
+from adai.data import Data, DataError, download, folder
 
 HOLDOUT_SEED = 20_220_717
 """Shuffles the training images once and for all: held-out images come from its end, a limited set from its start."""
 
 
 class Layout(NamedTuple):
-    """Where a set's files lie, what its labels are called, and the MD5 sums of the published files."""
+    """Where a set's files lie, what its labels are called, and the published files and archive with their MD5 sums."""
 
     directory: str
     train: tuple[str, ...]
@@ -25,6 +25,8 @@ class Layout(NamedTuple):
     targets: bytes
     classes: int
     md5: dict[str, str]
+    archive: str
+    archive_md5: str
 
 
 HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -44,6 +46,8 @@ LAYOUTS = {
             "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
             "test_batch": "40351d587109b95175f43aff81a1287e",
         },
+        "cifar-10-python.tar.gz",
+        "c58f30108f718f92721af3d95e74349a",
     ),
     "cifar100": Layout(
         "cifar-100-python",
@@ -52,6 +56,8 @@ LAYOUTS = {
         b"fine_labels",
         100,
         {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+        "cifar-100-python.tar.gz",
+        "eb9058c3a382ffc7106e4002c42a8d85",
     ),
 }
 NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
@@ -124,6 +130,25 @@ def load(name: str, *, label: str | None = None, size: int = 32, limit: int | No
     )
 
 
+def fetch(name: str) -> Path:
+    """Download a set into the folder that ``ADAI_DATA`` names, unless its published files are there; returns where.
+
+    Raises:
+        DataError: the download failed; the same call goes on with it. Or other files of this layout are there.
+    """
+    layout, home = LAYOUTS[name], folder()
+    target = home / layout.directory
+    if target.exists():
+        for file in (*layout.train, layout.test):
+            if _read(target / file, layout, name)[2] != layout.md5[file]:
+                raise DataError(f"{target / file} is not the published one: move {target} away, and call this again")
+        return target
+    archive = download.fetch(f"{HOME.rsplit('/', 1)[0]}/{layout.archive}", layout.archive_md5, home / layout.archive)
+    target = download.unpack(archive, layout.directory, home)
+    archive.unlink()
+    return target
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Rebuilds NumPy arrays and nothing else: a pickle can otherwise run any code."""
 
@@ -145,7 +170,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
-    mend = f"set ADAI_DATA to the folder that holds {layout.directory}, unpacked from {HOME}"
+    mend = f"python -m adai data {name} fetches it, or set ADAI_DATA to the folder that holds {layout.directory}"
     try:
         content = path.read_bytes()
     except OSError as error:

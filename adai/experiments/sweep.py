@@ -1,6 +1,7 @@
 """Many runs side by side, one process a core."""
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -9,19 +10,32 @@ from pathlib import Path
 from adai.records import Record, Spec, path_of, weights_path
 
 
-def train_and_save(spec: Spec, folder: Path, *, progress: bool = False) -> Record:
-    """Train one run, or go on with it where it was stopped, and file its record at once."""
+def train_and_save(
+    spec: Spec, folder: Path, device: str = "cpu", *, compiled: bool = False, progress: bool = False
+) -> Record:
+    """Train one run, or go on with it where it was stopped, and file its record at once.
+
+    Args:
+        spec, device, compiled, progress: as `adai.training.train`.
+        folder: the records folder.
+    """
     from adai.training import train
 
     # The dot keeps the unfinished out of every list of records, and out of git.
     checkpoint = path_of(spec, folder).with_name(f".{spec.hash}.checkpoint")
-    record = train(spec, progress=progress, checkpoint=checkpoint, weights=weights_path(spec, folder))
-    record.save(folder)
+    weights = weights_path(spec, folder)
+    record = train(spec, device, compiled=compiled, progress=progress, checkpoint=checkpoint, weights=weights)
+    if int(os.environ.get("RANK", 0)) == 0:
+        record.save(folder)
     return record
 
 
 def sweep(
-    specs: Mapping[str, Spec], folder: Path, *, jobs: int, work: Callable[[Spec, Path], Record] = train_and_save
+    specs: Mapping[str, Spec],
+    folder: Path,
+    devices: Sequence[str],
+    *,
+    work: Callable[[Spec, Path, str], Record] = train_and_save,
 ) -> Iterator[tuple[str, Record | BaseException]]:
     """Train runs, so many at a time, and yield each name as its run ends, with the record or the error.
 
@@ -30,29 +44,29 @@ def sweep(
     Args:
         specs: runs by name.
         folder: the records folder.
-        jobs: processes side by side; each imports torch once and trains with one thread.
+        devices: one for each process; each imports torch once and trains with one thread.
         work: what a process does with a run.
     """
     waiting = list(specs.items())
     # A pool of one process for each job: a killed process breaks its whole pool, so it may hold one run only.
-    idle = [_process() for _ in range(min(jobs, len(waiting)))]
-    running: dict[Future, tuple[str, ProcessPoolExecutor]] = {}
+    idle = [(_process(), device) for device in devices[: len(waiting)]]
+    running: dict[Future, tuple[str, ProcessPoolExecutor, str]] = {}
     try:
         while waiting or running:
             while waiting and idle:
-                process = idle.pop()
+                process, device = idle.pop()
                 name, spec = waiting.pop(0)
-                running[process.submit(work, spec, folder)] = name, process
+                running[process.submit(work, spec, folder, device)] = name, process, device
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name, process = running.pop(future)
+                name, process, device = running.pop(future)
                 error = future.exception()
                 if isinstance(error, BrokenProcessPool):
                     process.shutdown()
                     process = _process()
-                idle.append(process)
+                idle.append((process, device))
                 yield name, error or future.result()
     finally:
-        for process in (*idle, *(process for _, process in running.values())):
+        for process in (*(process for process, _ in idle), *(process for _, process, _ in running.values())):
             process.shutdown(cancel_futures=True)
 
 

@@ -13,22 +13,14 @@ from adai import data
 from adai.data import DataError, cifar
 
 LABEL = "CIFAR-10 (made up)"
-PER_FILE = 20
+PER_FILE = 20  # as conftest.py writes
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, write_sets):
     """A small set in the published layout."""
     monkeypatch.setenv("ADAI_DATA", str(tmp_path))
-    rng = np.random.default_rng(0)
-    for layout in cifar.LAYOUTS.values():
-        (tmp_path / layout.directory).mkdir()
-        for file in (*layout.train, layout.test):
-            images = rng.integers(0, 256, (PER_FILE, 3072), dtype=np.uint8)
-            labels = rng.integers(0, layout.classes, PER_FILE).tolist()
-            content = pickle.dumps({b"data": images, layout.targets: labels}, protocol=2)
-            (tmp_path / layout.directory / file).write_bytes(content)
-    return tmp_path
+    return write_sets(tmp_path)
 
 
 def load(name="cifar10", **options):

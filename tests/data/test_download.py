@@ -1,0 +1,153 @@
+"""Downloads over a real connection to a local server: resumed, checked, and never half there."""
+
+import hashlib
+import io
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from adai.__main__ import main
+from adai.data import DataError, cifar, download
+
+CONTENT = bytes(range(256)) * 2000
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves one file; `breaks_after` bytes it hangs up, once."""
+
+    content = CONTENT
+    ranges = True
+    breaks_after: int | None = None
+    asked: list[str | None]
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        if start >= len(self.content):
+            self.send_error(416)
+            return
+        body = self.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if (stop := type(self).breaks_after) is not None:
+            type(self).breaks_after = None
+            body = body[:stop]
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    handler = type("Handler", (Server,), {"asked": []})
+    served = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    handler.url = f"http://127.0.0.1:{served.server_port}/file.bin"
+    yield handler
+    served.shutdown()
+    served.server_close()
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
+    server.breaks_after = 100_000
+    with pytest.raises(DataError, match="goes on where it stopped"):
+        download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin")
+    assert [path.name for path in tmp_path.iterdir()] == ["file.bin.part"]
+    assert download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_a_server_that_cannot_resume_starts_again(server, tmp_path):
+    server.ranges = False
+    (tmp_path / "file.bin.part").write_bytes(CONTENT[:70_000])
+    assert download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+def test_a_finished_part_is_taken(server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(CONTENT)
+    assert download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+def test_another_file_is_refused_and_not_kept(server, tmp_path):
+    with pytest.raises(DataError, match="another file, or was damaged"):
+        download.fetch(server.url, "0" * 32, tmp_path / "file.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_not_fetched_again(server, tmp_path):
+    (tmp_path / "file.bin").write_bytes(CONTENT)
+    download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin")
+    assert server.asked == []
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/x could not be fetched"):
+        download.fetch("http://127.0.0.1:9/x", "0" * 32, tmp_path / "x")
+
+
+def archive(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"no archive", "cannot be unpacked"),
+        (archive(**{"set/a": b"x" * 100_000})[:-40], "cannot be unpacked"),
+        (archive(**{"../outside": b"x"}), "cannot be unpacked"),
+        (archive(**{"other/a": b"x"}), "no directory set"),
+    ],
+)
+def test_a_bad_archive_leaves_nothing(tmp_path, content, complaint):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "set.tar.gz").write_bytes(content)
+    with pytest.raises(DataError, match=complaint):
+        download.unpack(home / "set.tar.gz", "set", home)
+    assert [path.name for path in home.iterdir()] == ["set.tar.gz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.fixture
+def published(server, tmp_path, monkeypatch, write_sets):
+    """A small CIFAR-10 in the published layout, on the server; `ADAI_DATA` names an empty folder."""
+    write_sets(tmp_path / "there")
+    layout = cifar.LAYOUTS["cifar10"]
+    files = {f: (tmp_path / "there" / layout.directory / f).read_bytes() for f in (*layout.train, layout.test)}
+    server.content = archive(**{f"{layout.directory}/{file}": content for file, content in files.items()})
+    sums = {file: md5(content) for file, content in files.items()}
+    monkeypatch.setitem(cifar.LAYOUTS, "cifar10", layout._replace(md5=sums, archive_md5=md5(server.content)))
+    monkeypatch.setattr(cifar, "HOME", server.url)
+    monkeypatch.setenv("ADAI_DATA", str(tmp_path / "here"))
+    return tmp_path / "here"
+
+
+def test_the_command_fetches_unpacks_and_leaves_nothing_else(published, server, capsys):
+    assert main(["data", "cifar10"]) == 0
+    assert [path.name for path in published.iterdir()] == ["cifar-10-batches-py"]
+    assert len(cifar.load("cifar10").train_targets) == 100
+    assert main(["data", "cifar10"]) == 0
+    assert len(server.asked) == 1 and str(published) in capsys.readouterr().out
+
+
+def test_other_files_in_the_way_are_not_overwritten(published, write_sets, capsys):
+    assert main(["data", "cifar10"]) == 0
+    write_sets(published, seed=5)
+    assert main(["data", "cifar10"]) == 2
+    assert "is not the published one: move" in capsys.readouterr().err
