@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Train one run, unless it has a record; under torchrun, on all of its processes together."""
     from adai.experiments.sweep import train_and_save
-    from adai.training import joined
+    from adai.processes import joined
 
     spec = experiments.find(arguments.run, arguments.scale)
     with _output(arguments) as folder, joined(_device(arguments)) as (device, rank):

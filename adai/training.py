@@ -4,7 +4,6 @@ Under torchrun, each process takes its share of every batch, and the gradients a
 """
 
 import hashlib
-import os
 import signal
 import threading
 import time
@@ -26,6 +25,7 @@ from adai import data, records
 from adai.data.augment import crop_and_flip, padded
 from adai.models import MODELS
 from adai.optim import OPTIMIZERS
+from adai.processes import agreed, stop_signal
 from adai.records import FIRST_STEPS, Record, RecordError, Spec
 
 CHECKPOINT_STEPS = 500
@@ -221,7 +221,7 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     epochs = range(len(run.curves["test_error"]), spec.epochs)
-    with _stop_signal() as stop:
+    with stop_signal() as stop:
         for _ in tqdm(epochs, unit="epoch", leave=False, disable=None if progress and run.rank == 0 else True):
             _train_epoch(run, checkpoint, stop)
             with _timed(run, "evaluation"):
@@ -244,22 +244,6 @@ def train(
     )
 
 
-@contextmanager
-def joined(device: str) -> Iterator[tuple[str, int]]:
-    """Inside, this process is one of those that torchrun started, if it did; yields its device and its rank."""
-    if "RANK" not in os.environ:
-        yield device, 0
-        return
-    if device == "cuda":
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
-    dist.init_process_group("gloo" if device == "cpu" else "nccl")
-    try:
-        yield device, dist.get_rank()
-    finally:
-        dist.destroy_process_group()
-
-
 def first_steps(spec: Spec) -> tuple[dict[str, str], list[float]]:
     """Repeat only the beginning of a run: its data's label and checksum, and its first step losses."""
     run = Run(spec)
@@ -273,20 +257,11 @@ def _train_epoch(run: Run, checkpoint: Path | None, stop: threading.Event) -> No
         with _timed(run, "training"):
             if next(steps, at_end) is at_end:
                 return
-        stopped = _agreed(run, stop)
+        stopped = agreed(stop, run.device)
         if checkpoint is not None and run.rank == 0 and (stopped or run.steps % CHECKPOINT_STEPS == 0):
             run.save(checkpoint)
         if stopped:
             raise Interrupted(128 + signal.SIGTERM)
-
-
-def _agreed(run: Run, stop: threading.Event) -> bool:
-    """Whether to stop after this step; processes ask each other, since the signal may reach them at different steps."""
-    if run.processes == 1:
-        return stop.is_set()
-    asked = torch.tensor(float(stop.is_set()), device=run.device)
-    dist.all_reduce(asked)
-    return bool(asked)
 
 
 def _dtype(spec: Spec, device: torch.device) -> torch.dtype:
@@ -302,20 +277,6 @@ def _keep_weights(run: Run, path: Path) -> None:
     halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     with records.whole(path) as file:
         file.write(save({name: t.contiguous() for name, t in halved.items()}))
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """Turns SIGTERM into an event that is looked at after each step."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # Python lets only the main thread handle signals.
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -166,7 +166,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(optimizer, stop, tmp_path, monkeypatc
     whole = train(spec)
     checkpoint = tmp_path / "checkpoint"
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_stop_signal", lambda: contextlib.nullcontext(StopAfter(stop)))
+        patched.setattr(training, "stop_signal", lambda: contextlib.nullcontext(StopAfter(stop)))
         with pytest.raises(Interrupted):
             train(spec, checkpoint=checkpoint)
     assert checkpoint.exists()
@@ -294,7 +294,7 @@ def test_an_augmented_run_sees_other_pixels_and_goes_on_bit_for_bit(cifar, tmp_p
     whole = train(cifar)
     assert whole.first_losses != train(dataclasses.replace(cifar, augment=False)).first_losses
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_stop_signal", lambda: contextlib.nullcontext(StopAfter(5)))
+        patched.setattr(training, "stop_signal", lambda: contextlib.nullcontext(StopAfter(5)))
         with pytest.raises(Interrupted):
             train(cifar, checkpoint=tmp_path / "checkpoint")
     resumed = train(cifar, checkpoint=tmp_path / "checkpoint")
@@ -328,9 +328,9 @@ def test_two_processes_make_the_run_of_one(tmp_path):
     for limit in (116, 117):
         spec = spec_of("adai", epochs=4, dataset_options={"limit": limit})
         script = (
-            "import json, pathlib, sys; from adai import training; from adai.records import Spec;"
+            "import json, pathlib, sys; from adai import processes, training; from adai.records import Spec;"
             "spec = Spec.from_dict(json.loads(sys.argv[1]));"
-            "\nwith training.joined('cpu') as (device, rank):"
+            "\nwith processes.joined('cpu') as (device, rank):"
             "\n  record = training.train(spec, device, checkpoint=pathlib.Path(sys.argv[2]) / 'checkpoint')"
             "\n  if rank == 0: record.save(pathlib.Path(sys.argv[2]))"
         )

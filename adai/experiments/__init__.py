@@ -1,22 +1,28 @@
 """The experiments: one module each, with `runs(scale)`, `table(records)` and `figure(records, axes)`."""
 
 from importlib import import_module
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 from adai.records import SCALES, RecordError, Spec
 
-EXPERIMENTS = ("digits", "table1", "rates", "long", "table2")
+EXPERIMENTS = (
+    "digits",
+    *("table1", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
+    *("rates", "long", "table2"),
+)
 
 
-def module(experiment: str) -> ModuleType:
-    """The module of an experiment.
+def module(experiment: str) -> ModuleType | SimpleNamespace:
+    """What has the experiment's `runs`, `table` and `figure`: its module, or a row's part of it.
 
     Raises:
         RecordError: there is no such experiment.
     """
     if experiment not in EXPERIMENTS:
         raise RecordError(f"no experiment is called {experiment!r}; there are {', '.join(EXPERIMENTS)}")
-    return import_module(f"{__name__}.{experiment}")
+    name, _, row = experiment.partition("-")
+    found = import_module(f"{__name__}.{name}")
+    return found.ROWS[experiment] if row else found
 
 
 def runs(experiment: str, scale: str) -> dict[str, Spec]:
@@ -46,7 +52,14 @@ def find(name: str, scale: str) -> Spec:
 
 
 def known(experiment: str) -> dict[str, Spec]:
-    """The specs of an experiment at all scales, by hash; none where there is no such experiment."""
+    """The specs of an experiment at all scales, by hash; none where there is no such experiment.
+
+    Runs on images may be on the published files or on the copy that our own records were made from.
+    """
     if experiment not in EXPERIMENTS:
         return {}
-    return {spec.hash: spec for scale in SCALES for spec in module(experiment).runs(scale).values()}
+    from adai.experiments import images
+
+    specs = [spec for scale in SCALES for spec in module(experiment).runs(scale).values()]
+    copies = [images.labelled(s, label) for s in specs if s.dataset == "cifar10" for label in (None, images.JPEG_COPY)]
+    return {spec.hash: spec for spec in (*specs, *copies)}

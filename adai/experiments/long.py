@@ -20,12 +20,14 @@ LABELS = {("adai", 1.0): "Adai", ("adai", 0.5): "Adai, half the rate", ("adam", 
 
 def runs(scale: str) -> dict[str, Spec]:
     """The runs at one scale by name; none where the experiment does not have the scale."""
-    if scale not in images.SIZES:
+    row = "vgg16" if scale == "paper" else images.FIRST_ROW
+    sizes = images.SIZES[row]
+    if scale not in sizes:
         return {}
-    epochs = TIMES_LONGER * images.SIZES[scale]["epochs"]
+    epochs = TIMES_LONGER * sizes[scale]["epochs"]
     return {
         f"long/{name}": images.spec(
-            "long", scale, optimizer, 0, hyperparameters={"lr": lr}, epochs=epochs, milestones=()
+            "long", scale, optimizer, 0, row, hyperparameters={"lr": lr}, epochs=epochs, milestones=()
         )
         for name, (optimizer, lr) in RUNS.items()
     }

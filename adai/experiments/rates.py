@@ -36,7 +36,7 @@ def runs(scale: str) -> dict[str, Spec]:
 
     A name gives the multiples of the paper's learning rate and weight decay: `rates/adai/10/0.2`.
     """
-    if scale not in images.SIZES:
+    if scale not in images.SIZES[images.FIRST_ROW]:
         return {}
     tuning = [(o, factor, 1) for factor in FACTORS for o in images.LABELS]
     tuning += [(o, factor, 1) for o, factors in WIDER.items() for factor in factors]
@@ -54,9 +54,9 @@ def _spec(scale: str, optimizer: str, factor: float, decay: float) -> Spec:
         "lr": images.scaled(paper["lr"].value, factor),
         "weight_decay": images.scaled(paper["weight_decay"].value, decay),
     }
-    # The smoke scale's 512 images leave room for the held-out ones.
-    options = {**images.SIZES[scale]["dataset_options"], "holdout": images.HELD_OUT}
-    return images.spec("rates", scale, optimizer, SEED, hyperparameters=hyperparameters, dataset_options=options)
+    return images.spec(
+        "rates", scale, optimizer, SEED, hyperparameters=hyperparameters, dataset_options={"holdout": images.HELD_OUT}
+    )
 
 
 def chosen(records: Iterable[Record], decay: float = 1) -> dict[str, float]:
@@ -139,9 +139,11 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
 
 def _errors(records: Iterable[Record], quantity: str) -> dict[tuple[str, float, float], float]:
     """The last epoch's error by optimizer and multiples of the paper's learning rate and weight decay."""
-    known = {spec.hash: name for scale in images.SIZES for name, spec in runs(scale).items()}
     found = {}
     for record in records:
-        _, optimizer, factor, decay = known[record.spec.hash].split("/")
-        found[optimizer, float(factor), float(decay)] = record.curves[quantity][-1]
+        paper = settings(record.spec.optimizer, "cifar")
+        factor, decay = (
+            float(f"{record.spec.hyperparameters[name] / paper[name].value:.6g}") for name in ("lr", "weight_decay")
+        )
+        found[record.spec.optimizer, factor, decay] = record.curves[quantity][-1]
     return found

@@ -24,7 +24,7 @@ def record(name: str, losses: list[float]) -> Record:
 
 def test_five_times_as_long_at_a_fixed_rate():
     for spec in LAPTOP.values():
-        assert spec.epochs == 5 * images.SIZES["laptop"]["epochs"]
+        assert spec.epochs == 5 * images.SIZES[images.FIRST_ROW]["laptop"]["epochs"]
         assert spec.milestones == ()
 
 
@@ -35,3 +35,7 @@ def test_the_table_says_when_a_run_gets_below_adams_lowest(losses, epoch):
     assert rows["Adai"][-1] == epoch and rows["Adam"][-1] == ""
     assert rows["Adam"][2:4] == ["2.10e+00", "2.00e+00"]
     assert rows["Adai, half the rate"][1:] == ["0", "", "", ""]
+
+
+def test_at_the_papers_scale_it_is_the_papers_thousand_epochs_of_vgg16():
+    assert {(spec.model, spec.epochs) for spec in experiments.runs("long", "paper").values()} == {("vgg16", 1000)}

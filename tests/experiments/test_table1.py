@@ -46,7 +46,7 @@ def test_the_held_out_images_are_left_out():
 def test_the_committed_records_are_known_and_clean():
     for path, record in records.read_all("table1", ROOT / "book" / "records"):
         assert not isinstance(record, records.RecordError), record
-        assert record.spec.hash in {spec.hash for spec in LAPTOP.values()}, path
+        assert record.spec.hash in experiments.known("table1"), path
         assert record.environment["commit"] and not record.environment["dirty"]
         assert records.weights_path(record.spec, ROOT / "book" / "records").exists() == record.spec.keep_weights
 
@@ -69,5 +69,44 @@ def test_a_record_can_be_repeated(optimizer):
     from adai.training import first_steps
 
     record = next(r for r in records.load("table1", folder=ROOT / "book" / "records") if r.spec.optimizer == optimizer)
-    known = {spec.hash: spec for spec in LAPTOP.values()}
-    assert records.faults(record, known=known, rerun=first_steps) == []
+    assert records.faults(record, known=experiments.known("table1"), rerun=first_steps) == []
+
+
+def test_our_records_are_of_a_copy_and_a_reader_may_take_the_published_files(monkeypatch):
+    published = LAPTOP["table1/sgd/0"]
+    assert "label" not in published.dataset_options
+    monkeypatch.setenv("ADAI_LABEL", images.JPEG_COPY)
+    copy = experiments.runs("table1", "laptop")["table1/sgd/0"]
+    assert copy.dataset_options["label"] == images.JPEG_COPY and images.labelled(copy, None) == published
+    assert {copy.hash, published.hash} <= experiments.known("table1").keys()
+    recorded = {r.spec.hash for r in records.load("table1", scale="laptop", folder=ROOT / "book" / "records")}
+    assert copy.hash in recorded
+
+
+@pytest.mark.parametrize(
+    ("row", "dataset", "milestones"),
+    [
+        ("table1", "cifar10", (0.4, 0.8)),
+        ("table1-vgg16", "cifar10", (0.4, 0.8)),
+        ("table1-resnet34", "cifar100", (0.5, 0.75)),
+        ("table1-densenet121", "cifar100", (0.5, 0.75)),
+        ("table1-googlenet", "cifar100", (0.5, 0.75)),
+    ],
+)
+def test_every_row_of_the_paper_has_its_runs(row, dataset, milestones):
+    printed = yaml.safe_load((ROOT / "book" / "records" / "paper.yml").read_text())
+    runs = experiments.runs(row, "paper")
+    assert len(runs) == 30
+    for spec in runs.values():
+        assert (spec.dataset, spec.milestones, spec.epochs, spec.augment) == (dataset, milestones, 200, True)
+        first, second = (round(fraction * spec.epochs) for fraction in spec.milestones)
+        name = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}[dataset]
+        assert [first, second] == printed["settings"]["cifar"]["milestones"][name]
+    assert len(experiments.runs(row, "smoke")) == 10
+
+
+@pytest.mark.skipif("ADAI_DATA" not in os.environ, reason="ADAI_DATA names no folder with CIFAR-10")
+@pytest.mark.parametrize("row", [name for name in experiments.EXPERIMENTS if name.startswith("table1-")])
+def test_every_row_trains(row, tmp_path, monkeypatch):
+    monkeypatch.setenv("ADAI_LABEL", images.JPEG_COPY)
+    assert main(["run", f"{row}/adai/0", "--scale", "smoke", "--out", str(tmp_path)]) == 0

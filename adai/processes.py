@@ -1,0 +1,49 @@
+"""The process around a run: the signal to stop, and the others that torchrun started."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+
+
+@contextmanager
+def joined(device: str) -> Iterator[tuple[str, int]]:
+    """Inside, this process is one of those that torchrun started, if it did; yields its device and its rank."""
+    if "RANK" not in os.environ:
+        yield device, 0
+        return
+    if device == "cuda":
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    dist.init_process_group("gloo" if device == "cpu" else "nccl")
+    try:
+        yield device, dist.get_rank()
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def stop_signal() -> Iterator[threading.Event]:
+    """Turns SIGTERM into an event that is looked at after each step."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # Python lets only the main thread handle signals.
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def agreed(stop: threading.Event, device: torch.device) -> bool:
+    """Whether to stop now; processes ask each other, since the signal may reach them at different steps."""
+    if not dist.is_initialized():
+        return stop.is_set()
+    asked = torch.tensor(float(stop.is_set()), device=device)
+    dist.all_reduce(asked)
+    return bool(asked)
