@@ -50,10 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
 def sweep(arguments: argparse.Namespace) -> int:
     """Train all runs of an experiment that have no record, side by side, and print its table."""
     from adai.experiments.sweep import sweep
+    from adai.processes import interrupted_by_sigterm
 
     specs = experiments.runs(arguments.experiment, arguments.scale)
     failed = []
-    with _output(arguments) as folder:
+    with _output(arguments) as folder, interrupted_by_sigterm():
         missing = {name: spec for name, spec in specs.items() if not records.path_of(spec, folder).exists()}
         if len(missing) < len(specs):
             print(f"{len(specs) - len(missing)} of {len(specs)} runs have a record")

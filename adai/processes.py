@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -30,12 +30,29 @@ def joined(device: str) -> Iterator[tuple[str, int]]:
 def stop_signal() -> Iterator[threading.Event]:
     """Turns SIGTERM into an event that is looked at after each step."""
     stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # Python lets only the main thread handle signals.
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
+    with _on_sigterm(stop.set):
         yield stop
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Turns SIGTERM into what Ctrl-C raises."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with _on_sigterm(interrupt):
+        yield
+
+
+@contextmanager
+def _on_sigterm(act: Callable[[], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets only the main thread handle signals.
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: act())
+    try:
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
 

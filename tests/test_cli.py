@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,23 @@ def test_sweep_reports_a_failed_run_and_keeps_the_others(tmp_path, monkeypatch, 
     assert "digits/sgd/0  failed: ValueError: Invalid momentum" in output.out
     assert "1 of 2 runs failed: digits/sgd/0" in output.err
     assert [record.spec.optimizer for record in records.load("digits", folder=tmp_path)] == ["adam"]
+
+
+def test_a_sweep_that_is_told_to_stop_saves_its_runs_and_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, "-m", "adai", "sweep", "digits", "--out", str(tmp_path), "--jobs", "2"]
+    sweep = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("digits/.*.checkpoint"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    sweep.terminate()
+    _, errors = sweep.communicate(timeout=60)
+    assert sweep.returncode == 2 and "the same command does the rest" in errors
+    assert list(tmp_path.glob("digits/.*.checkpoint"))
+    deadline = time.monotonic() + 30
+    with pytest.raises(ProcessLookupError):  # in the end nobody is left of its session
+        while time.monotonic() < deadline:
+            os.killpg(sweep.pid, 0)
+            time.sleep(0.1)
 
 
 def test_run_that_has_a_record_is_skipped(tmp_path, capsys):

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 ADAI = Path(__file__).parents[1] / "adai"
-LAYERS = [["__main__"], ["experiments"], ["training"], ["data", "models", "processes"], ["book"], ["records"], ["theory"], ["optim"]]
+LAYERS = [
+    ["__main__"],
+    ["experiments"],
+    ["training"],
+    ["data", "models", "processes"],
+    ["book"],
+    ["records"],
+    ["theory"],
+    ["optim"],
+]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 FILES = [p for p in ADAI.rglob("*.py") if p != ADAI / "__init__.py"]
 

@@ -38,8 +38,7 @@ def runs(scale: str) -> dict[str, Spec]:
     """
     if scale not in images.SIZES[images.FIRST_ROW]:
         return {}
-    tuning = [(o, factor, 1) for factor in FACTORS for o in images.LABELS]
-    tuning += [(o, factor, 1) for o, factors in WIDER.items() for factor in factors]
+    tuning = [(o, f, 1) for o in (*COMPARED, *images.LABELS) for f in (*FACTORS, *WIDER.get(o, ()))]
     grid = [(o, factor, decay) for decay in DECAYS if decay != 1 for factor in FACTORS for o in COMPARED]
     sweep = [(o, 1, decay) for decay in DECAYS_ALONE for o in ("adai", "sgd")]
     return {

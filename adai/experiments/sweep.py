@@ -39,7 +39,8 @@ def sweep(
 ) -> Iterator[tuple[str, Record | BaseException]]:
     """Train runs, so many at a time, and yield each name as its run ends, with the record or the error.
 
-    A run that raises, or that takes its whole process down, ends only itself.
+    A run that raises, or that takes its whole process down, ends only itself. When the caller stops, by an exception or
+    by closing the iterator, the running ones save themselves first.
 
     Args:
         specs: runs by name.
@@ -66,6 +67,9 @@ def sweep(
                 idle.append((process, device))
                 yield name, error or future.result()
     finally:
+        for _, process, _ in running.values():
+            for worker in process._processes.values():
+                worker.terminate()  # a run takes this as the signal to save itself
         for process in (*(process for process, _ in idle), *(process for _, process, _ in running.values())):
             process.shutdown(cancel_futures=True)
 
