@@ -9,7 +9,7 @@ from torch import Tensor
 
 from adai.records import RecordError
 
-DATASETS = ("digits", "cifar10", "cifar100")
+DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet")
 
 
 class DataError(RecordError):
@@ -79,4 +79,6 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
     if name == "digits":
         return import_module(f"{__name__}.digits").load(seed=seed, **options)
+    if name == "tiny_imagenet":
+        return import_module(f"{__name__}.tiny_imagenet").load(**options)
     return import_module(f"{__name__}.cifar").load(name, **options)

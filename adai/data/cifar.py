@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from adai.data import Data, DataError, download, folder
-
-HOLDOUT_SEED = 20_220_717
-"""Shuffles the training images once and for all: held-out images come from its end, a limited set from its start."""
+from adai.data.images import Split
 
 
 class Layout(NamedTuple):
@@ -66,16 +64,12 @@ NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 def load(name: str, *, label: str | None = None, size: int = 32, limit: int | None = None, holdout: int = 0) -> Data:
     """Read a set, from the folder that ``ADAI_DATA`` names.
 
-    The training images are shuffled once, by a seed that belongs to the set and not to a run.
-
     Args:
         name: ``"cifar10"`` or ``"cifar100"``.
         label: a name for files in this layout that are not the published ones, such as a copy with other
             compression. It stands in every record and figure made from them. Published files need none.
         size: 32, or 16 for the mean of each 2 × 2 pixels.
-        limit: train on only so many images.
-        holdout: keep the last so many training images out of training, to choose settings by. A limited set that
-            leaves room for them never trains on these images either.
+        limit, holdout: as for `adai.data.images.Split`.
 
     Returns:
         Inputs of shape (examples, 3, size, size), uint8, with the mean and the deviation of each channel over the
@@ -86,8 +80,6 @@ def load(name: str, *, label: str | None = None, size: int = 32, limit: int | No
         ValueError: an option is out of its range.
     """
     layout = LAYOUTS[name]
-    if size not in (16, 32):
-        raise ValueError(f"size is {size}, but there are 16 and 32")
     directory = folder() / layout.directory
     content, published = hashlib.sha256(), True
     parts = []
@@ -104,30 +96,8 @@ def load(name: str, *, label: str | None = None, size: int = 32, limit: int | No
     if published and label is not None:
         raise ValueError(f"label is {label!r}, but these are the published files of {NAMES[name]}: leave it out")
     images, targets = (torch.cat(tensors) for tensors in zip(*parts[:-1], strict=True))
-    order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(HOLDOUT_SEED))
-    available = len(targets) - holdout
-    limit = available if limit is None else limit
-    if not (holdout >= 0 and 0 < limit <= available):
-        raise ValueError(
-            f"limit is {limit} and holdout {holdout}, but there are {len(targets)} training images for both together"
-        )
-    train, held_out = order[:limit], order[available:]
-    train_inputs, test_inputs, held_out_inputs = (
-        _resized(part, size) for part in (images[train], parts[-1][0], images[held_out])
-    )
-    pixels = train_inputs.double()
-    return Data(
-        train_inputs,
-        targets[train],
-        test_inputs,
-        parts[-1][1],
-        label=label or NAMES[name],
-        checksum=content.hexdigest(),
-        mean=pixels.mean(dim=(0, 2, 3)).float(),
-        deviation=pixels.std(dim=(0, 2, 3)).float(),
-        held_out_inputs=held_out_inputs if holdout else None,
-        held_out_targets=targets[held_out] if holdout else None,
-    )
+    split = Split(size=size, limit=limit, holdout=holdout)
+    return split.of((images, targets), parts[-1], label=label or NAMES[name], checksum=content.hexdigest())
 
 
 def fetch(name: str) -> Path:
@@ -185,11 +155,3 @@ def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
     except Exception as error:  # what a damaged pickle raises is not documented
         raise DataError(f"{path} is damaged or no batch of {NAMES[name]} ({error}): remove it, and {mend}") from None
     return images.view(-1, 3, 32, 32), targets, hashlib.md5(content).hexdigest()
-
-
-def _resized(images: Tensor, size: int) -> Tensor:
-    if size == images.shape[-1]:
-        return images
-    # In whole numbers, rounded half up: the same on every machine.
-    sums = sum(images[:, :, row::2, column::2].to(torch.int16) for row in (0, 1) for column in (0, 1))
-    return ((sums + 2) // 4).to(torch.uint8)

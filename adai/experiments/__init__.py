@@ -7,7 +7,7 @@ from adai.records import SCALES, RecordError, Spec
 
 EXPERIMENTS = (
     "digits",
-    *("table1", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
+    *("table1", "table1-many", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
     *("rates", "long", "table2"),
 )
 

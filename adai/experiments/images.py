@@ -73,12 +73,29 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "colab": _paper("cifar10", "resnet18") | {"epochs": 15, "precision": "mixed"},
         "paper": _paper("cifar10", "resnet18"),
     },
+    # CIFAR-100 has 500 images of each class; so has this set.
+    "many": {
+        "smoke": {
+            "dataset": "tiny_imagenet",
+            "dataset_options": {"classes": 50, "size": 16, "limit": 512},
+            "model": "resnet10",
+            "model_options": {"width": 4, "classes": 50},
+            "epochs": 2,
+        },
+        "laptop": {
+            "dataset": "tiny_imagenet",
+            "dataset_options": {"classes": 50, "size": 16, "limit": 25_000 - HELD_OUT},
+            "model": "resnet10",
+            "model_options": {"width": 16, "classes": 50},
+            "epochs": 65,
+        },
+    },
     "vgg16": {"smoke": _smoke("vgg16", width=4), "paper": _paper("cifar10", "vgg16")},
     "resnet34": {"smoke": _smoke("resnet34", width=4), "paper": _paper("cifar100", "resnet34")},
     "densenet121": {"smoke": _smoke("densenet121", width=4), "paper": _paper("cifar100", "densenet121")},
     "googlenet": {"smoke": _smoke("googlenet", width=12), "paper": _paper("cifar100", "googlenet")},
 }
-"""Each row of Table 1, by the paper's network: its data, network and length at each scale that it has."""
+"""Each row of Table 1, by the paper's network, and one with many classes: data, network and length at each scale."""
 FIRST_ROW = next(iter(SIZES))
 
 
@@ -99,8 +116,8 @@ def spec(experiment: str, scale: str, optimizer: str, seed: int, row: str = FIRS
     size = SIZES[row][scale]
     values = {name: setting.value for name, setting in settings(optimizer, "cifar").items()}
     hyperparameters = values | changes.pop("hyperparameters", {})
-    label = {"label": os.environ["ADAI_LABEL"]} if os.environ.get("ADAI_LABEL") else {}
-    options = size.get("dataset_options", {}) | changes.pop("dataset_options", {}) | label
+    label = os.environ.get("ADAI_LABEL") if size["dataset"].startswith("cifar") else None
+    options = size.get("dataset_options", {}) | changes.pop("dataset_options", {}) | ({"label": label} if label else {})
     fields = {"batch_size": BATCH_SIZE} | size | {"dataset_options": options} | changes
     return Spec(
         experiment=experiment, scale=scale, optimizer=optimizer, seed=seed, hyperparameters=hyperparameters, **fields

@@ -1,0 +1,87 @@
+"""Tiny ImageNet (Stanford CS231n, 2015): 64 × 64 pixel images of 200 classes, 500 a class, in its published layout."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from adai.data import Data, DataError, folder
+from adai.data.images import Split
+
+DIRECTORY = "tiny-imagenet-200"
+NAME = "Tiny ImageNet"
+CLASSES, TRAIN_IMAGES, TEST_IMAGES = 200, 500, 50
+"""Of the published set: classes, and images of each class for training and for validation, which is our test set."""
+PIXELS = 64
+MEND = f"set ADAI_DATA to the folder that holds {DIRECTORY}, whole, from http://cs231n.stanford.edu/{DIRECTORY}.zip"
+
+
+def load(*, classes: int = CLASSES, size: int = PIXELS, limit: int | None = None, holdout: int = 0) -> Data:
+    """Read the set, from the folder that ``ADAI_DATA`` names. Its validation images are the test set.
+
+    Args:
+        classes: read only so many, the first by their WordNet names. The others need not be there.
+        size: 64, or 32 or 16 for means of 2 × 2 or 4 × 4 pixels.
+        limit, holdout: as for `adai.data.images.Split`.
+
+    Returns:
+        Inputs of shape (examples, 3, size, size), uint8, and the classes in the order of their names.
+
+    Raises:
+        DataError: a file, a class or an image is missing, or an image is broken.
+        ValueError: an option is out of its range.
+    """
+    if not 0 < classes <= CLASSES:
+        raise ValueError(f"classes is {classes}, but there are 1 to {CLASSES}")
+    home = folder() / DIRECTORY
+    there = sorted(_lines(home / "wnids.txt"))
+    if len(there) < classes:
+        raise DataError(f"{home / 'wnids.txt'} names {len(there)} classes, {classes} are wanted: {MEND}")
+    index = {name: number for number, name in enumerate(there[:classes])}
+    train = [(path, number) for name, number in index.items() for path in _images(home / "train" / name / "images")]
+    validation = (line.split("\t")[:2] for line in sorted(_lines(home / "val" / "val_annotations.txt")))
+    test = [(home / "val" / "images" / name, index[wnid]) for name, wnid in validation if wnid in index]
+    if len(test) != classes * TEST_IMAGES:
+        raise DataError(
+            f"{home / 'val' / 'val_annotations.txt'} has {len(test)} images of the {classes} classes, expected "
+            f"{TEST_IMAGES} of each: {MEND}"
+        )
+    content = hashlib.sha256()
+    parts = [_decoded(part, content) for part in (train, test)]
+    label = NAME if classes == CLASSES else f"{NAME}, {classes} classes"
+    return Split(size=size, limit=limit, holdout=holdout).of(*parts, label=label, checksum=content.hexdigest())
+
+
+def _decoded(files: Sequence[tuple[Path, int]], content: "hashlib._Hash") -> tuple[Tensor, Tensor]:
+    images = np.empty((len(files), 3, PIXELS, PIXELS), dtype=np.uint8)
+    for row, (path, _) in enumerate(files):
+        try:
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            raise DataError(f"{path} is no image that can be read ({error}): unpack the set again") from None
+        if pixels.shape != (PIXELS, PIXELS, 3):
+            raise DataError(f"{path} has {pixels.shape[1]} × {pixels.shape[0]} pixels, expected {PIXELS} × {PIXELS}")
+        images[row] = pixels.transpose(2, 0, 1)
+    targets = np.array([target for _, target in files])
+    content.update(images.tobytes() + targets.astype("<i8").tobytes())
+    return torch.from_numpy(images), torch.from_numpy(targets)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({os.strerror(error.errno or 0)}): {MEND}") from None
+
+
+def _images(directory: Path) -> list[Path]:
+    found = sorted(directory.glob("*.JPEG"))
+    if len(found) != TRAIN_IMAGES:
+        raise DataError(f"{directory} has {len(found)} images, expected {TRAIN_IMAGES}: {MEND}")
+    return found
