@@ -66,8 +66,7 @@ def sweep(arguments: argparse.Namespace) -> int:
             else:
                 line = _line(name, result)
             print(f"[{done:{len(str(len(missing)))}}/{len(missing)}] {line}", flush=True)
-        finished = records.load(arguments.experiment, scale=arguments.scale, folder=folder)
-        print(experiments.module(arguments.experiment).table(finished))
+        print(experiments.module(arguments.experiment).table(records.of(specs.values(), folder)))
     if failed:
         print(f"adai: {len(failed)} of {len(missing)} runs failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -279,6 +279,16 @@ def load(experiment: str, *, scale: str | None = None, folder: Path | None = Non
     return comparable(sorted(chosen, key=lambda record: (record.spec.optimizer, record.spec.seed)))
 
 
+def of(specs: Iterable[Spec], folder: Path | None = None) -> list[Record]:
+    """The records of these specs that there are, in their order.
+
+    Raises:
+        RecordError: a file is not a record, or scales or data sets would be mixed.
+    """
+    home = default_folder() if folder is None else folder
+    return comparable(read(path) for spec in specs if (path := path_of(spec, home)).exists())
+
+
 def comparable(records: Iterable[Record]) -> list[Record]:
     """Return the records if they may stand in one table: one scale, one data set.
 

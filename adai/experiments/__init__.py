@@ -8,7 +8,7 @@ from adai.records import SCALES, RecordError, Spec
 EXPERIMENTS = (
     "digits",
     *("table1", "table1-many", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
-    *("rates", "long", "table2"),
+    *("rates", "tuned", "long", "table2"),
 )
 
 
@@ -34,7 +34,7 @@ def runs(experiment: str, scale: str) -> dict[str, Spec]:
     table = module(experiment).runs(scale)
     if not table:
         offered = ", ".join(other for other in SCALES if module(experiment).runs(other))
-        raise RecordError(f"{experiment} has no runs at scale {scale}; it has {offered}")
+        raise RecordError(f"{experiment} has no runs at scale {scale}" + (f"; it has {offered}" if offered else " yet"))
     return table
 
 

@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 from adai import experiments
-from adai.experiments import images, rates, table1
+from adai.experiments import images, rates, table1, tuned
 from adai.optim import settings
-from adai.records import Record
+from adai.records import Record, RecordError
 
 LAPTOP = experiments.runs("rates", "laptop")
 
@@ -83,3 +83,23 @@ def test_the_papers_second_table_differs_from_the_first_in_weight_decay_alone():
         as_first = {**spec.hyperparameters, "weight_decay": twin.hyperparameters["weight_decay"]}
         changed = {"experiment": "table1", "hyperparameters": as_first, "keep_weights": twin.keep_weights}
         assert dataclasses.replace(spec, **changed) == twin
+
+
+def test_tuned_runs_are_table_1s_own_where_the_chosen_rate_is_the_papers():
+    first = table1.runs("laptop")
+    runs = tuned._runs("laptop", {"adai": 1, "adam": 0.1})
+    assert [name.split("/")[1] for name in runs] == ["adai", "adam"] * 5
+    for seed in range(5):
+        assert runs[f"tuned/adai/{seed}"] == first[f"table1/adai/{seed}"]
+        other = runs[f"tuned/adam/{seed}"]
+        paper = first[f"table1/adam/{seed}"]
+        assert other.hyperparameters == {**paper.hyperparameters, "lr": 1e-4}
+        same = {"experiment": "table1", "hyperparameters": paper.hyperparameters, "keep_weights": paper.keep_weights}
+        assert dataclasses.replace(other, **same) == paper
+
+
+def test_before_any_rate_is_chosen_there_is_nothing_to_run(tmp_path, monkeypatch):
+    (tmp_path / "book" / "records").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordError, match="tuned has no runs at scale laptop yet"):
+        experiments.runs("tuned", "laptop")
