@@ -1,6 +1,7 @@
 """Every page of the built site, looked at in a browser: light and dark, on a desk and in a hand."""
 
 import os
+import random
 import re
 import shutil
 import threading
@@ -10,7 +11,16 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import mpmath
+import nbformat
+import numpy as np
 import pytest
+import sympy as sp
+
+from adai.book import ledger
+from adai.book.explore import Slider, curves
+from adai.book.figures import EXPLORABLE, style
+from adai.book.site import explorable, inline_svg
 
 SITE = Path(__file__).parents[1] / "_build/html"
 PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if "_static" not in p.parts)
@@ -162,3 +172,164 @@ def test_figures_follow_the_theme(tabs: dict, address: str) -> None:
             )
         )
     assert len(set(inks)) == 2, f"{page}: ink is {inks[0]} in light and in dark"
+
+
+# Explorables --------------------------------------------------------------------------------------
+
+
+def explorables() -> list[tuple[str, dict]]:
+    """Each stored figure with sliders, with the page that it stands on."""
+    found = []
+    for notebook in ledger.notebooks():
+        outputs = [o for c in nbformat.read(notebook, 4).cells for o in c.get("outputs", [])]
+        page = notebook.relative_to(ledger.ROOT).with_suffix(".html").as_posix()
+        found += [(page, o["data"][EXPLORABLE]) for o in outputs if EXPLORABLE in o.get("data", {})]
+    return found
+
+
+EXPLORABLES = explorables()
+LIVE = "() => window.adaiExplorables.map(f => [f.id, f.curves.length])"
+SHOWN = """id => ({
+  paths: [...document.querySelectorAll(`[id^="${id}-curve-"] path`)].map(path => path.getAttribute('d')),
+  values: [...document.querySelectorAll(`#${id}-explorable output`)].map(output => output.textContent),
+  readings: document.querySelector(`#${id}-explorable [role=status]`).textContent,
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+})"""
+
+
+def each_explorable():
+    return pytest.mark.parametrize(("page", "stored"), EXPLORABLES, ids=[page for page, _ in EXPLORABLES])
+
+
+def test_there_are_explorables() -> None:
+    assert len(EXPLORABLES) >= 3
+
+
+def positions(stored: dict, count: int) -> list[list[float]]:
+    """Where the sliders can stand, and a drawn point: at random, and with each slider at 0 that can be."""
+    draw = random.Random("positions")
+    chosen = []
+    for _ in range(count):
+        steps = [draw.randint(0, round((s["to"] - s["from"]) / s["step"])) for s in stored["sliders"]]
+        at = [round(s["from"] + n * s["step"], 10) for s, n in zip(stored["sliders"], steps, strict=True)]
+        chosen.append([draw.choice(stored["points"]), *at])
+    zeros = [n for n, s in enumerate(stored["sliders"], start=1) if s["from"] <= 0 <= s["to"]]
+    return chosen + [[*at[:n], 0, *at[n + 1 :]] for at in chosen[:20] for n in zeros]
+
+
+def exactly(stored: dict, curve: dict, at: list[float]) -> mpmath.mpf:
+    """The expression that the chapter checked, to a hundred digits; where a slider makes it 0/0, next to that."""
+    names = [stored["x"]["symbol"], *(s["symbol"] for s in stored["sliders"])]
+    symbols = {name: sp.Symbol(name) for name in names}
+    formula = sp.lambdify(symbols.values(), sp.sympify(curve["checked"], locals=symbols), "mpmath")
+    with mpmath.workdps(100):
+        try:
+            value = formula(*map(mpmath.mpf, at))
+        except ZeroDivisionError:
+            value = formula(*(mpmath.mpf(v) or mpmath.mpf("1e-30") for v in at))
+        assert abs(mpmath.im(value)) <= abs(value) * mpmath.mpf("1e-60"), f"{curve['label']} is not real at {at}"
+        return mpmath.re(value)
+
+
+@each_explorable()
+def test_the_browser_computes_what_the_chapter_checked(page: str, stored: dict, tabs: dict, address: str) -> None:
+    tab = tabs["light"]
+    open_page(tab, address + page, WIDTHS[0])
+    number = [s for p, s in EXPLORABLES if p == page].index(stored)
+    points, compared = positions(stored, 60), 0
+    for i, curve in enumerate(stored["curves"]):
+        call = "([f, c, points]) => points.map(p => window.adaiExplorables[f].curves[c].at(...p))"
+        for at, found in zip(points, tab.evaluate(call, [number, i, points]), strict=True):
+            exact = exactly(stored, curve, at)
+            # What is smaller than the plot by twenty orders need not keep its digits: the far tail of a bell.
+            negligible = 1e-20 * stored["y"]["to"]
+            assert abs(found - exact) <= 1e-12 * abs(exact) + negligible, f"{curve['label']} at {at}: {found}, {exact}"
+            compared += abs(exact) > negligible
+    assert compared > 0.5 * len(points) * len(stored["curves"])
+
+
+def heights(path: str) -> tuple[list[float], list[float]]:
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path)]
+    return numbers[::2], numbers[1::2]
+
+
+@each_explorable()
+def test_at_the_start_the_live_curves_lie_on_the_static_ones(page: str, stored: dict, tabs: dict, address: str) -> None:
+    open_page(tabs["light"], address + page, WIDTHS[0])
+    for name, count in tabs["light"].evaluate(LIVE):
+        paths = tabs["light"].evaluate(SHOWN, name)["paths"]
+        assert len(paths) == count
+        for i, live in enumerate(paths):
+            drawn = re.search(rf'id="{name}-curve-{i}">\s*<path d="([^"]*)"', (SITE / page).read_text("utf-8"))[1]
+            (x, y), (known_x, known_y) = heights(live), heights(drawn)
+            apart = np.abs(np.interp(known_x, x, y) - known_y)
+            assert max(apart) < 0.3 and abs(x[0] - known_x[0]) < 0.02, f"{name}, curve {i}: {max(apart):.3g} pt apart"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@each_explorable()
+def test_sliders_move_curves_by_keyboard(
+    page: str, stored: dict, width: int, tabs: dict, address: str, troubles: list[str]
+) -> None:
+    tab = tabs["dark"]
+    open_page(tab, address + page, width)
+    for name, _ in tab.evaluate(LIVE):
+        start = tab.evaluate(SHOWN, name)
+        for n, slider in enumerate(stored["sliders"]):
+            before = tab.evaluate(SHOWN, name)
+            control = tab.get_by_label(slider["label"], exact=True)
+            control.focus()
+            # Away from the end it stands at.
+            tab.keyboard.press("ArrowLeft" if control.input_value() == control.get_attribute("max") else "ArrowRight")
+            tab.wait_for_function(
+                "([id, old]) => document.querySelector(`#${id}-explorable [role=status]`).textContent !== old",
+                arg=[name, before["readings"]],
+            )
+            after = tab.evaluate(SHOWN, name)
+            assert after["paths"] != before["paths"], f"{slider['label']} moves no curve"
+            assert [a != b for a, b in zip(after["values"], before["values"], strict=True)].index(True) == n
+            assert after["overflow"] <= 0
+        tab.locator(f"#{name}-explorable button").click()
+        reset = tab.evaluate(SHOWN, name)
+        assert (reset["paths"], reset["values"]) == (start["paths"], start["values"])
+    assert not troubles
+
+
+@each_explorable()
+def test_without_script_the_picture_stands_there_and_no_slider(
+    page: str, stored: dict, tabs: dict, address: str
+) -> None:
+    context = tabs["light"].context.browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(address + page)
+    figure = tab.locator(".adai-explorable")
+    assert figure.locator("svg").first.is_visible() and figure.first.bounding_box()["height"] > 100
+    assert figure.locator("g[id*=-curve-]").count() >= len(stored["curves"])
+    assert figure.locator("g[id$=-settings]").first.is_visible(), "the picture says at which values it is drawn"
+    assert figure.locator("input, button, label").count() == 0
+    context.close()
+
+
+def test_a_curve_that_is_nowhere_defined_is_not_drawn_and_says_so(tabs: dict, troubles: list[str]) -> None:
+    style()
+    t, H = sp.symbols("t H", real=True)
+    made = curves(
+        {"rooted </script>": sp.sqrt(H) * t, "plain": t}, x=(t, 0, 1), y=(0, 1), xlabel="t", ylabel="y",
+        sliders={H: Slider("H", -1, 1, start=0.5, step=0.5)},
+    )  # fmt: skip
+    figure = explorable(inline_svg(made.svg, "figure-1", "Two lines."), "figure-1", made.spec)
+    tab = tabs["light"]
+    tab.goto("about:blank")
+    tab.set_content(figure)
+    tab.add_script_tag(path=SITE / "_static/explorable.js")
+    tab.get_by_label("H", exact=True).press("Home")
+    status = tab.get_by_role("status")
+    status.filter(has_text="not defined").wait_for()
+    assert status.text_content() == "At t = 1: rooted </script>: not defined here; plain: 1"
+    assert [bool(path) for path in tab.evaluate(SHOWN, "figure-1")["paths"]] == [False, True]
+    key = "document.querySelector('#figure-1-key-{}').style.opacity"
+    assert [tab.evaluate(key.format(i)) for i in (0, 1)] == ["0.25", "1"]
+    tab.get_by_label("H", exact=True).press("End")
+    status.filter(has_text="rooted </script>: 1;").wait_for()
+    assert all(tab.evaluate(SHOWN, "figure-1")["paths"])
+    assert not troubles

@@ -7,6 +7,7 @@ tests compare each generated function with its expression.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import sympy as sp
@@ -144,7 +145,7 @@ def _values(formula: sp.Expr, symbol: sp.Symbol, points: Sequence[float], label:
             number = complex(value({symbol: point}))
         except ZeroDivisionError:
             number = complex("nan")
-        if not abs(number.imag) <= LARGEST_IMAGINARY_PART * abs(number):
+        if not isfinite(number.real) or abs(number.imag) > LARGEST_IMAGINARY_PART * abs(number):
             raise ValueError(f"curve {label!r} is {number} at {symbol} = {point:g} and the start of the sliders")
         found.append(number.real)
     return found
@@ -161,10 +162,11 @@ def _function(formula: sp.Expr, arguments: Collection[sp.Symbol]) -> str:
             raise ValueError(f"{argument.name!r} is no name in JavaScript: take another symbol")
     # exp(u) - 1 would lose all digits for small u; in a - a exp(u) it hides until a is taken out.
     shared, (result,) = sp.cse(optimize(sp.factor_terms(formula), [expm1_opt]), sp.numbered_symbols("_"))
-    names = {"user_functions": {"expm1": "Math.expm1"}}
-    lines = [" ".join(jscode(part, **names).split()) for part in (*(part for _, part in shared), result)]
-    if any("Not supported" in line for line in lines):
-        raise ValueError(f"SymPy cannot write {formula} in JavaScript")
+    parts = [*(part for _, part in shared), result]
+    try:
+        lines = [" ".join(jscode(part, user_functions={"expm1": "Math.expm1"}).split()) for part in parts]
+    except NotImplementedError as error:
+        raise ValueError(f"SymPy cannot write {formula} in JavaScript") from error
     body = "".join(f"const {name} = {line}; " for (name, _), line in zip(shared, lines, strict=False))
     return f"({', '.join(a.name for a in arguments)}) => {{ {body}return {lines[-1]}; }}"
 
@@ -189,7 +191,7 @@ def _draw(
     keys = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     for i, key in enumerate(keys.legend_handles):
         key.set_gid(f"key-{i}")
-    axes.text(0.5, -0.28, settings, transform=axes.transAxes, ha="center", size="small", gid="settings")
+    axes.text(0.5, -0.25, settings, transform=axes.transAxes, ha="center", size="small", gid="settings")
     svg = print_figure(figure, "svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     return svg

@@ -27,7 +27,7 @@ function bringToLife({ id, x, y, points, read_at, sliders, curves }) {
     draw();
   });
   const readings = append(panel, "p", { role: "status" });
-  part("settings").remove(); // the first values, which the sliders show from now on
+  part("settings").style.display = "none"; // the sliders show the values now; removed, it would take letters along
   let waiting;
   draw();
 
@@ -45,7 +45,7 @@ function bringToLife({ id, x, y, points, read_at, sliders, curves }) {
     });
     // Spoken by screen readers, hence only once the slider rests.
     clearTimeout(waiting);
-    waiting = setTimeout(() => (readings.textContent = `At ${x.name} = ${text(read_at)}: ${read.join(", ")}`), 300);
+    waiting = setTimeout(() => (readings.textContent = `At ${x.name} = ${text(read_at)}: ${read.join("; ")}`), 300);
   }
 }
 
