@@ -177,28 +177,32 @@ def test_figures_follow_the_theme(tabs: dict, address: str) -> None:
 # Explorables --------------------------------------------------------------------------------------
 
 
-def explorables() -> list[tuple[str, dict]]:
-    """Each stored figure with sliders, with the page that it stands on."""
+def explorables() -> list[tuple[str, int, dict]]:
+    """Each stored figure with sliders: its page, which of the page's it is, and what the chapter stored."""
     found = []
     for notebook in ledger.notebooks():
         outputs = [o for c in nbformat.read(notebook, 4).cells for o in c.get("outputs", [])]
+        specs = [o["data"][EXPLORABLE] for o in outputs if EXPLORABLE in o.get("data", {})]
         page = notebook.relative_to(ledger.ROOT).with_suffix(".html").as_posix()
-        found += [(page, o["data"][EXPLORABLE]) for o in outputs if EXPLORABLE in o.get("data", {})]
+        found += [(page, number, spec) for number, spec in enumerate(specs)]
     return found
 
 
 EXPLORABLES = explorables()
-LIVE = "() => window.adaiExplorables.map(f => [f.id, f.curves.length])"
+each_explorable = pytest.mark.parametrize(
+    ("page", "number", "stored"), EXPLORABLES, ids=[f"{page}-{number}" for page, number, _ in EXPLORABLES]
+)
 SHOWN = """id => ({
   paths: [...document.querySelectorAll(`[id^="${id}-curve-"] path`)].map(path => path.getAttribute('d')),
   values: [...document.querySelectorAll(`#${id}-explorable output`)].map(output => output.textContent),
-  readings: document.querySelector(`#${id}-explorable [role=status]`).textContent,
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 })"""
 
 
-def each_explorable():
-    return pytest.mark.parametrize(("page", "stored"), EXPLORABLES, ids=[page for page, _ in EXPLORABLES])
+def open_explorable(tab: object, url: str, number: int, width: int = WIDTHS[0]) -> str:
+    """Load a page; the id of one of its figures with sliders."""
+    open_page(tab, url, width)
+    return tab.evaluate(f"() => window.adaiExplorables[{number}].id")
 
 
 def test_there_are_explorables() -> None:
@@ -231,11 +235,12 @@ def exactly(stored: dict, curve: dict, at: list[float]) -> mpmath.mpf:
         return mpmath.re(value)
 
 
-@each_explorable()
-def test_the_browser_computes_what_the_chapter_checked(page: str, stored: dict, tabs: dict, address: str) -> None:
+@each_explorable
+def test_the_browser_computes_what_the_chapter_checked(
+    page: str, number: int, stored: dict, tabs: dict, address: str
+) -> None:
     tab = tabs["light"]
-    open_page(tab, address + page, WIDTHS[0])
-    number = [s for p, s in EXPLORABLES if p == page].index(stored)
+    open_explorable(tab, address + page, number)
     points, compared = positions(stored, 60), 0
     for i, curve in enumerate(stored["curves"]):
         call = "([f, c, points]) => points.map(p => window.adaiExplorables[f].curves[c].at(...p))"
@@ -253,59 +258,56 @@ def heights(path: str) -> tuple[list[float], list[float]]:
     return numbers[::2], numbers[1::2]
 
 
-@each_explorable()
-def test_at_the_start_the_live_curves_lie_on_the_static_ones(page: str, stored: dict, tabs: dict, address: str) -> None:
-    open_page(tabs["light"], address + page, WIDTHS[0])
-    for name, count in tabs["light"].evaluate(LIVE):
-        paths = tabs["light"].evaluate(SHOWN, name)["paths"]
-        assert len(paths) == count
-        for i, live in enumerate(paths):
-            drawn = re.search(rf'id="{name}-curve-{i}">\s*<path d="([^"]*)"', (SITE / page).read_text("utf-8"))[1]
-            (x, y), (known_x, known_y) = heights(live), heights(drawn)
-            apart = np.abs(np.interp(known_x, x, y) - known_y)
-            assert max(apart) < 0.3 and abs(x[0] - known_x[0]) < 0.02, f"{name}, curve {i}: {max(apart):.3g} pt apart"
+@each_explorable
+def test_at_the_start_the_live_curves_lie_on_the_static_ones(
+    page: str, number: int, stored: dict, tabs: dict, address: str
+) -> None:
+    name = open_explorable(tabs["light"], address + page, number)
+    paths = tabs["light"].evaluate(SHOWN, name)["paths"]
+    assert len(paths) == len(stored["curves"])
+    for i, live in enumerate(paths):
+        drawn = re.search(rf'id="{name}-curve-{i}">\s*<path d="([^"]*)"', (SITE / page).read_text("utf-8"))[1]
+        (x, y), (known_x, known_y) = heights(live), heights(drawn)
+        apart = np.abs(np.interp(known_x, x, y) - known_y)
+        assert max(apart) < 0.3 and abs(x[0] - known_x[0]) < 0.02, f"{name}, curve {i}: {max(apart):.3g} pt apart"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@each_explorable()
+@each_explorable
 def test_sliders_move_curves_by_keyboard(
-    page: str, stored: dict, width: int, tabs: dict, address: str, troubles: list[str]
+    page: str, number: int, stored: dict, width: int, tabs: dict, address: str, troubles: list[str]
 ) -> None:
     tab = tabs["dark"]
-    open_page(tab, address + page, width)
-    for name, _ in tab.evaluate(LIVE):
-        start = tab.evaluate(SHOWN, name)
-        for n, slider in enumerate(stored["sliders"]):
-            before = tab.evaluate(SHOWN, name)
-            control = tab.get_by_label(slider["label"], exact=True)
-            control.focus()
-            # Away from the end it stands at.
-            tab.keyboard.press("ArrowLeft" if control.input_value() == control.get_attribute("max") else "ArrowRight")
-            tab.wait_for_function(
-                "([id, old]) => document.querySelector(`#${id}-explorable [role=status]`).textContent !== old",
-                arg=[name, before["readings"]],
-            )
-            after = tab.evaluate(SHOWN, name)
-            assert after["paths"] != before["paths"], f"{slider['label']} moves no curve"
-            assert [a != b for a, b in zip(after["values"], before["values"], strict=True)].index(True) == n
-            assert after["overflow"] <= 0
-        tab.locator(f"#{name}-explorable button").click()
-        reset = tab.evaluate(SHOWN, name)
-        assert (reset["paths"], reset["values"]) == (start["paths"], start["values"])
+    name = open_explorable(tab, address + page, number, width)
+    figure, start = tab.locator(f"#{name}-explorable"), tab.evaluate(SHOWN, name)
+    for n, slider in enumerate(stored["sliders"]):
+        before = tab.evaluate(SHOWN, name)
+        control = figure.get_by_label(slider["label"], exact=True)
+        control.focus()
+        # Away from the end, where it may stand.
+        tab.keyboard.press("ArrowLeft" if control.input_value() == control.get_attribute("max") else "ArrowRight")
+        after = tab.evaluate(SHOWN, name)
+        assert after["paths"] != before["paths"], f"{slider['label']} moves no curve"
+        changed = [a != b for a, b in zip(after["values"], before["values"], strict=True)]
+        assert changed == [i == n for i in range(len(changed))], f"{slider['label']} does not show its value"
+        assert after["overflow"] <= 0
+    figure.get_by_role("button", name="Reset").click()
+    reset = tab.evaluate(SHOWN, name)
+    assert (reset["paths"], reset["values"]) == (start["paths"], start["values"])
     assert not troubles
 
 
-@each_explorable()
+@each_explorable
 def test_without_script_the_picture_stands_there_and_no_slider(
-    page: str, stored: dict, tabs: dict, address: str
+    page: str, number: int, stored: dict, tabs: dict, address: str
 ) -> None:
     context = tabs["light"].context.browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(address + page)
-    figure = tab.locator(".adai-explorable")
-    assert figure.locator("svg").first.is_visible() and figure.first.bounding_box()["height"] > 100
-    assert figure.locator("g[id*=-curve-]").count() >= len(stored["curves"])
-    assert figure.locator("g[id$=-settings]").first.is_visible(), "the picture says at which values it is drawn"
+    figure = tab.locator(".adai-explorable").nth(number)
+    assert figure.locator("svg").is_visible() and figure.bounding_box()["height"] > 100
+    assert figure.locator("g[id*=-curve-]").count() == len(stored["curves"])
+    assert figure.locator("g[id$=-settings]").is_visible(), "the picture says at which values it is drawn"
     assert figure.locator("input, button, label").count() == 0
     context.close()
 
@@ -323,7 +325,7 @@ def test_a_curve_that_is_nowhere_defined_is_not_drawn_and_says_so(tabs: dict, tr
     tab.set_content(figure)
     tab.add_script_tag(path=SITE / "_static/explorable.js")
     tab.get_by_label("H", exact=True).press("Home")
-    status = tab.get_by_role("status")
+    status = tab.locator("p[role=status]")
     status.filter(has_text="not defined").wait_for()
     assert status.text_content() == "At t = 1: rooted </script>: not defined here; plain: 1"
     assert [bool(path) for path in tab.evaluate(SHOWN, "figure-1")["paths"]] == [False, True]
