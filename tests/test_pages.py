@@ -1,5 +1,6 @@
 """Every page of the built site, looked at in a browser: light and dark, on a desk and in a hand."""
 
+import itertools
 import os
 import random
 import re
@@ -210,13 +211,15 @@ def test_there_are_explorables() -> None:
 
 
 def positions(stored: dict, count: int) -> list[list[float]]:
-    """Where the sliders can stand, and a drawn point: at random, and with each slider at 0 that can be."""
+    """A drawn point and where the sliders can stand: at random, all ends, and with each slider at 0 that can be."""
     draw = random.Random("positions")
     chosen = []
     for _ in range(count):
         steps = [draw.randint(0, round((s["to"] - s["from"]) / s["step"])) for s in stored["sliders"]]
         at = [round(s["from"] + n * s["step"], 10) for s, n in zip(stored["sliders"], steps, strict=True)]
         chosen.append([draw.choice(stored["points"]), *at])
+    ends = [stored["points"][:1] + stored["points"][-1:], *([s["from"], s["to"]] for s in stored["sliders"])]
+    chosen += map(list, itertools.product(*ends))
     zeros = [n for n, s in enumerate(stored["sliders"], start=1) if s["from"] <= 0 <= s["to"]]
     return chosen + [[*at[:n], 0, *at[n + 1 :]] for at in chosen[:20] for n in zeros]
 

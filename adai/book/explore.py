@@ -97,7 +97,9 @@ def curves(
         if stray := (checked.free_symbols | fit.free_symbols) - set(arguments):
             raise ValueError(f"curve {label!r} depends on {stray}, which has no slider")
         if checked != fit and not same(checked, fit, domain, label):
-            raise ValueError(f"curve {label!r}: the form to compute with is not equal to the checked one")
+            raise ValueError(
+                f"curve {label!r}: the form to compute with is not equal to the checked one at random points"
+            )
         whole = _continued(fit, sliders, plain)
         drawn[label] = _values(whole.subs(start), plain[symbol], points, label)
         stored.append({"label": label, "checked": str(checked), "javascript": _function(whole, plain.values())})

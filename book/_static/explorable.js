@@ -7,10 +7,12 @@ for (const figure of window.adaiExplorables ?? []) bringToLife(figure);
 
 function bringToLife({ id, x, y, points, read_at, sliders, curves }) {
   const part = name => document.getElementById(`${id}-${name}`);
-  const box = part("plot").querySelector("path").getBBox();
-  const across = scale(x, box.x, box.x + box.width);
-  const up = scale(y, box.y + box.height, box.y);
-  const text = value => String(Number(value.toPrecision(3))).replace("-", "−");
+  // The plot's rectangle, from its lower left corner on; read from the path, for a hidden one has no bounding box.
+  const corners = part("plot").querySelector("path").getAttribute("d");
+  const [left, bottom, , , right, top] = corners.match(/[\d.]+/g).map(Number);
+  const across = scale(x, left, right);
+  const up = scale(y, bottom, top);
+  const text = value => String(Number(value.toPrecision(3))).replaceAll("-", "−");
 
   const panel = append(part("explorable"), "div", { class: "adai-sliders", role: "group", "aria-label": "Sliders" });
   const inputs = sliders.map(({ symbol, label, from, to, step, start }) => {
