@@ -140,6 +140,13 @@ def test_every_figure_stands_in_its_page(pages: dict[str, str]) -> None:
     assert any('class="adai-figure"' in text for text in pages.values())
 
 
+def test_only_pages_with_sliders_load_their_script(pages: dict[str, str]) -> None:
+    live = {name for name, text in pages.items() if 'class="adai-explorable"' in text}
+    assert {"book/start/primer", "book/diffusion/sgd", "book/diffusion/momentum"} <= live
+    assert {name for name, text in pages.items() if re.search(r"<script defer[^>]*explorable\.js", text)} == live
+    assert (SITE / "_static/explorable.js").stat().st_size < 6000
+
+
 def test_equations_and_statements_have_the_papers_numbers(pages: dict[str, str]) -> None:
     chapter = pages["book/diffusion/sgd"]
     assert re.search(r'id="equation-eq-18">\s*<span class="eqno">\(18\)', chapter)

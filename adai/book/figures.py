@@ -22,6 +22,8 @@ OPTIMIZER = {
 }
 """Colour of each optimizer of Table 1, the same in every chapter. Ten are too many to tell apart by colour alone:
 where more than four meet, label the lines themselves."""
+EXPLORABLE = "application/vnd.adai.explorable+json"
+"""The type under which a figure with sliders (`adai.book.explore`) carries its formulas."""
 
 
 def style() -> None:

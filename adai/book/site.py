@@ -1,12 +1,14 @@
 """Sphinx extension of the book's site.
 
-It inlines figures so that they follow the theme, numbers equations and statements as the paper does, renders
-the ledger, and serves MathJax from the site itself. Like all that renders the book it needs no torch.
+It inlines figures so that they follow the theme, gives sliders to those that have formulas, numbers equations and
+statements as the paper does, renders the ledger, and serves MathJax from the site itself.
+Like all that renders the book it needs no torch.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 from collections import Counter
 from html import escape
@@ -25,7 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.fileutil import copy_asset
 
 from adai.book import ledger
-from adai.book.figures import GRID, INK
+from adai.book.figures import EXPLORABLE, GRID, INK
 from adai.book.items import NOTEBOOK
 from adai.book.ledger import Entry
 
@@ -94,8 +96,47 @@ class InlineFigures(SphinxPostTransform):
         figures = [image for image in self.document.findall(nodes.image) if image["uri"].endswith(".svg")]
         for number, image in enumerate(figures, start=1):
             source = (Path(self.env.srcdir) / image["uri"]).read_text("utf-8")
-            svg = inline_svg(source, f"figure-{number}", image.get("alt", ""))
+            name = f"figure-{number}"
+            svg = inline_svg(source, name, image.get("alt", ""))
+            if spec := _explorable_of(image, Path(self.env.doc2path(self.env.docname))):
+                svg = explorable(svg, name, spec)
             image.replace_self(nodes.raw("", svg, format="html"))
+
+
+def explorable(svg: str, name: str, spec: dict[str, Any]) -> str:
+    """A figure and, beside it, the functions that move its curves: plain ones, so that no text is evaluated as code.
+
+    Args:
+        svg: the figure, as `inline_svg` gives it.
+        name: its id.
+        spec: what `adai.book.explore` stored with it.
+    """
+    curves = [f"{{label: {_literal(c['label'])}, at: {c['javascript']}}}" for c in spec["curves"]]
+    known = [f"{key}: {_literal(value)}" for key, value in ({"id": name} | spec).items() if key != "curves"]
+    figure = f"{{{', '.join(known)}, curves: [{', '.join(curves)}]}}"
+    script = f"(window.adaiExplorables ??= []).push({figure});"
+    return f'<div class="adai-explorable" id="{name}-explorable">{svg}<script>{script}</script></div>'
+
+
+def _literal(value: object) -> str:
+    """A value as a JavaScript literal that cannot end the script element around it."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _explorable_of(image: nodes.image, document: Path) -> dict[str, Any] | None:
+    """What the cell that drew an image stored for its sliders, if it did; the document tree drops that type."""
+    if not (cell := _cell(image)):
+        return None
+    outputs = json.loads(document.read_text("utf-8"))["cells"][cell["cell_index"]]["outputs"]
+    return next((o["data"][EXPLORABLE] for o in outputs if EXPLORABLE in o.get("data", {})), None)
+
+
+def _cell(image: nodes.image) -> nodes.Element | None:
+    """The notebook's cell that an image stands in."""
+    cell = image.parent
+    while cell and "cell_index" not in cell:
+        cell = cell.parent
+    return cell
 
 
 def demand_alternative_text(app: Sphinx, doctree: nodes.document) -> None:
@@ -103,9 +144,7 @@ def demand_alternative_text(app: Sphinx, doctree: nodes.document) -> None:
     for image in doctree.findall(nodes.image):
         alt = image.get("alt", "").strip()
         if alt in ("", image["uri"], Path(image["uri"]).name):
-            cell = image.parent
-            while cell and "cell_index" not in cell:
-                cell = cell.parent
+            cell = _cell(image)
             where = f"figure of cell {cell['cell_index'] + 1}" if cell else f"image {image['uri']}"
             hint = "in the cell's metadata, mystnb: image: alt" if cell else "between the brackets of ![…]"
             logger.warning("%s has no alternative text; say what it shows (%s)", where, hint, location=app.env.docname)
@@ -388,6 +427,12 @@ def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         context[kind] = [f for f in files if "thebe" not in f"{f.filename} {f.attributes}".lower()]
 
 
+def add_sliders(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Load the script that moves curves, on the pages that have some."""
+    if 'class="adai-explorable"' in context.get("body", ""):
+        app.add_js_file("explorable.js", loading_method="defer")
+
+
 def leave_out(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
     """Keep what a module imports, its constants, and what has no docstring out of the API page."""
     return True if member.imported or member.type == "data" or not member.docstring else None
@@ -405,5 +450,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
+    app.connect("html-page-context", add_sliders)
     app.connect("html-page-context", drop_thebe, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
