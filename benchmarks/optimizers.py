@@ -25,6 +25,7 @@ import torch
 from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
 from adai.book.operations import Operations
 from adai.models import MODELS
+from adai.optim.batches import sums_of_squares
 from adai.records import processor
 
 
@@ -50,6 +51,14 @@ class Plain(torch.optim.Optimizer):
             p -= 1.0 * state["m"] / (1 - state["product"])
 
 
+class Reduction(torch.optim.Optimizer):
+    """The first half of Adai's step and nothing else: the sum of squares of each gradient."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        sums_of_squares([p.grad for p in self.param_groups[0]["params"]])
+
+
 LISTS: dict[str, Callable[[], list[tuple[int, ...]]]] = {
     "ResNet-18": lambda: [tuple(param.shape) for param in MODELS["resnet18"]().parameters()],
     "600 of 1,000": lambda: [(1000,)] * 600,
@@ -68,6 +77,7 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], str | None]] =
     "Adai": (lambda params: Adai(params), ADAM),
     "Adai fused": (lambda params: Adai(params, fused=True), "Adam fused"),
     "Adai fused, corrections spent": (lambda params: Adai(params, fused=True), "Adam fused"),
+    "sums of squares alone": (lambda params: Reduction(params, {}), "Adam fused"),
     "AdaiW": (AdaiW, ADAM),
     "AdaiV2": (lambda params: AdaiV2(params, dampening=0.5), ADAM),
     "AdaBound": (AdaBound, "Adam for-loop"),
@@ -83,12 +93,11 @@ FLOOR = {
 }
 
 
-def prepared(name: str, shapes: list[tuple[int, ...]], device: str) -> torch.optim.Optimizer:
-    """An optimizer that has made its first steps, on random gradients that stay as they are."""
-    generator = torch.Generator().manual_seed(0)
-    params = [torch.nn.Parameter(torch.randn(shape, generator=generator).to(device)) for shape in shapes]
-    for param in params:
-        param.grad = 0.01 * torch.randn(param.shape, generator=generator).to(device)
+def prepared(name: str, grads: list[torch.Tensor], device: str) -> torch.optim.Optimizer:
+    """An optimizer that has made its first steps, on gradients that stay as they are."""
+    params = [torch.nn.Parameter(torch.zeros_like(grad)) for grad in grads]
+    for param, grad in zip(params, grads, strict=True):
+        param.grad = grad
     optimizer = OPTIMIZERS[name][0](params)
     optimizer.step()
     if name.endswith("spent"):
@@ -123,12 +132,14 @@ def operations(name: str, optimizer: torch.optim.Optimizer) -> Operations | None
 def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str, dict[str, Any]]:
     """Times, ratios, state and operations of every optimizer on one list of shapes."""
     elements = sum(torch.Size(shape).numel() for shape in shapes)
+    generator = torch.Generator().manual_seed(0)
+    grads = [0.01 * torch.randn(shape, generator=generator).to(device) for shape in shapes]
     names = list(OPTIMIZERS)
     first, times, facts = {}, {name: [] for name in names}, {}
     optimizers = {}
     for name in names:
         started = time.perf_counter()
-        optimizers[name] = prepared(name, shapes, device)
+        optimizers[name] = prepared(name, grads, device)
         first[name] = time.perf_counter() - started
     for _ in range(rounds):
         for name, optimizer in optimizers.items():
