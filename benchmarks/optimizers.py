@@ -12,6 +12,7 @@ written if nothing is touched twice.
 import argparse
 import json
 import math
+import os
 import platform
 import statistics
 import time
@@ -182,12 +183,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    load = os.getloadavg()[0]
     results = {name: measure(shapes(), arguments.device, arguments.rounds) for name, shapes in LISTS.items()}
     show(results)
     if arguments.out:
         device = processor() if arguments.device == "cpu" else torch.cuda.get_device_name()
         facts = {"device": device, "threads": 1, "torch": torch.__version__, "python": platform.python_version()}
-        text = json.dumps({**facts, "rounds": arguments.rounds, "results": results}, indent=1, ensure_ascii=False)
+        facts |= {"rounds": arguments.rounds, "load_average": round(load, 1)}
+        text = json.dumps({**facts, "results": results}, indent=1, ensure_ascii=False)
         arguments.out.write_text(text + "\n", encoding="utf-8")
 
 
