@@ -5,11 +5,14 @@
 Every optimizer steps on the same gradients; one round steps each of them once, so that whatever else the machine does
 meets all alike. Ratios are taken within a round. The table gives, for each list of tensors, the median time, the ratio
 to the peer with its quartiles, the bytes of state for each parameter, the aten operations dispatched in a step, and the
-floor of words moved: what must be read or written for each parameter if nothing is touched twice.
+words that these read and write for each parameter; the file also has the floor of words moved, what must be read or
+written if nothing is touched twice.
 """
 
 import argparse
 import json
+import math
+import os
 import platform
 import statistics
 import time
@@ -19,11 +22,43 @@ from typing import Any
 
 import pytorch_optimizer
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
+from adai.book.operations import Operations
 from adai.models import MODELS
+from adai.optim.batches import sums_of_squares
 from adai.records import processor
+
+
+class Plain(torch.optim.Optimizer):
+    """Algorithm 2 as it is printed, one tensor and one line after the other."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        params = self.param_groups[0]["params"]
+        for p in params:
+            state = self.state[p]
+            if not state:
+                state.update(t=0, v=torch.zeros_like(p), m=torch.zeros_like(p), product=torch.ones_like(p))
+            state["t"] += 1
+            state["v"] = 0.99 * state["v"] + 0.01 * p.grad**2
+        v_hats = [self.state[p]["v"] / (1 - 0.99 ** self.state[p]["t"]) for p in params]
+        v_bar = torch.cat([v_hat.flatten() for v_hat in v_hats]).mean()
+        for p, v_hat in zip(params, v_hats, strict=True):
+            state = self.state[p]
+            beta1 = (1 - 0.1 / v_bar * v_hat).clamp(0, 1 - 1e-3)
+            state["product"] = beta1 * state["product"]
+            state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+            p -= 1.0 * state["m"] / (1 - state["product"])
+
+
+class Reduction(torch.optim.Optimizer):
+    """The first half of Adai's step and nothing else: the sum of squares of each gradient."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        sums_of_squares([p.grad for p in self.param_groups[0]["params"]])
+
 
 LISTS: dict[str, Callable[[], list[tuple[int, ...]]]] = {
     "ResNet-18": lambda: [tuple(param.shape) for param in MODELS["resnet18"]().parameters()],
@@ -37,11 +72,13 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], str | None]] =
     "Adam fused": (lambda params: torch.optim.Adam(params, fused=True), None),
     "SGD M": (lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9), None),
     "pytorch_optimizer Adai": (lambda params: pytorch_optimizer.Adai(params, lr=1.0), None),
+    "Adai as printed": (lambda params: Plain(params, {}), "pytorch_optimizer Adai"),
     "Adai for-loop": (lambda params: Adai(params, foreach=False), "pytorch_optimizer Adai"),
     "Adai foreach": (lambda params: Adai(params, foreach=True), ADAM),
     "Adai": (lambda params: Adai(params), ADAM),
     "Adai fused": (lambda params: Adai(params, fused=True), "Adam fused"),
     "Adai fused, corrections spent": (lambda params: Adai(params, fused=True), "Adam fused"),
+    "sums of squares alone": (lambda params: Reduction(params, {}), "Adam fused"),
     "AdaiW": (AdaiW, ADAM),
     "AdaiV2": (lambda params: AdaiV2(params, dampening=0.5), ADAM),
     "AdaBound": (AdaBound, "Adam for-loop"),
@@ -57,20 +94,11 @@ FLOOR = {
 }
 
 
-class Operations(TorchDispatchMode):
-    count = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += str(function).startswith("aten.")
-        return function(*args, **(kwargs or {}))
-
-
-def prepared(name: str, shapes: list[tuple[int, ...]], device: str) -> torch.optim.Optimizer:
-    """An optimizer that has made its first steps, on random gradients that stay as they are."""
-    generator = torch.Generator().manual_seed(0)
-    params = [torch.nn.Parameter(torch.randn(shape, generator=generator).to(device)) for shape in shapes]
-    for param in params:
-        param.grad = 0.01 * torch.randn(param.shape, generator=generator).to(device)
+def prepared(name: str, grads: list[torch.Tensor], device: str) -> torch.optim.Optimizer:
+    """An optimizer that has made its first steps, on gradients that stay as they are."""
+    params = [torch.nn.Parameter(torch.zeros_like(grad)) for grad in grads]
+    for param, grad in zip(params, grads, strict=True):
+        param.grad = grad
     optimizer = OPTIMIZERS[name][0](params)
     optimizer.step()
     if name.endswith("spent"):
@@ -93,30 +121,33 @@ def state_bytes(optimizer: torch.optim.Optimizer) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def operations(name: str, optimizer: torch.optim.Optimizer) -> int | None:
-    """Aten operations of a step; None where compiled code does what cannot be counted so."""
-    if name.startswith("Adai fused"):
+def operations(name: str, optimizer: torch.optim.Optimizer) -> Operations | None:
+    """What a step dispatches; None where one call does what cannot be counted so."""
+    if "fused" in name:
         return None
     with Operations() as counted:
         optimizer.step()
-    return counted.count
+    return counted
 
 
 def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str, dict[str, Any]]:
     """Times, ratios, state and operations of every optimizer on one list of shapes."""
     elements = sum(torch.Size(shape).numel() for shape in shapes)
+    generator = torch.Generator().manual_seed(0)
+    grads = [0.01 * torch.randn(shape, generator=generator).to(device) for shape in shapes]
     names = list(OPTIMIZERS)
     first, times, facts = {}, {name: [] for name in names}, {}
     optimizers = {}
     for name in names:
         started = time.perf_counter()
-        optimizers[name] = prepared(name, shapes, device)
+        optimizers[name] = prepared(name, grads, device)
         first[name] = time.perf_counter() - started
     for _ in range(rounds):
         for name, optimizer in optimizers.items():
             times[name].append(seconds(optimizer, device))
     for name, optimizer in optimizers.items():
         peer = OPTIMIZERS[name][1]
+        counted = operations(name, optimizer)
         ratios = [one / other for one, other in zip(times[name], times.get(peer, []), strict=False)]
         facts[name] = {
             "median_ms": 1e3 * statistics.median(times[name]),
@@ -124,7 +155,8 @@ def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str
             "peer": peer,
             "ratio": statistics.quantiles(ratios, n=4) if len(ratios) > 1 else None,
             "state_bytes_per_parameter": state_bytes(optimizer) / elements,
-            "operations": operations(name, optimizer),
+            "operations": counted and counted.count,
+            "words_per_parameter": counted and counted.words / elements,
             "floor_words": FLOOR.get(name),
         }
     return facts
@@ -133,13 +165,14 @@ def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str
 def show(results: dict[str, dict[str, dict[str, Any]]]) -> None:
     for shapes, facts in results.items():
         print(f"\n{shapes}")
-        print(f"{'':30}{'ms':>9}{'ratio (quartiles)':>24}  {'peer':24}{'B/param':>8}{'ops':>6}")
+        print(f"{'':30}{'ms':>9}{'ratio (quartiles)':>24}  {'peer':24}{'B/param':>8}{'ops':>6}{'words':>7}")
         for name, fact in facts.items():
             low, middle, high = fact["ratio"] or (None, None, None)
             ratio = f"{middle:.2f} ({low:.2f} - {high:.2f})" if middle else ""
             print(
                 f"{name:30}{fact['median_ms']:9.2f}{ratio:>24}  {fact['peer'] or '':24}"
                 f"{fact['state_bytes_per_parameter']:8.1f}{fact['operations'] or '':>6}"
+                f"{fact['words_per_parameter'] or math.nan:7.1f}"
             )
 
 
@@ -150,12 +183,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    load = os.getloadavg()[0]
     results = {name: measure(shapes(), arguments.device, arguments.rounds) for name, shapes in LISTS.items()}
     show(results)
     if arguments.out:
         device = processor() if arguments.device == "cpu" else torch.cuda.get_device_name()
         facts = {"device": device, "threads": 1, "torch": torch.__version__, "python": platform.python_version()}
-        text = json.dumps({**facts, "rounds": arguments.rounds, "results": results}, indent=1, ensure_ascii=False)
+        facts |= {"rounds": arguments.rounds, "load_average": round(load, 1)}
+        text = json.dumps({**facts, "results": results}, indent=1, ensure_ascii=False)
         arguments.out.write_text(text + "\n", encoding="utf-8")
 
 

@@ -95,7 +95,7 @@ def _normalised(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def inputs(path: Path, notebook: nbformat.NotebookNode) -> str:
-    """Digest of all that a chapter's outputs depend on: its cells, our modules that it reaches, their records."""
+    """Digest of all that a chapter's outputs depend on: its cells, our modules and files that it reaches, records."""
     code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
     modules = _reached(re.sub(r"^\s*[%!].*$", "", code, flags=re.M))
     files = sorted(modules) + sorted(
@@ -104,6 +104,7 @@ def inputs(path: Path, notebook: nbformat.NotebookNode) -> str:
         if m.parent.name == "experiments"
         for record in (ROOT / "book/records" / m.stem).glob("*")
     )
+    files += [ROOT / name for name in sorted(set(re.findall(r'"(benchmarks/\w+\.json)"', code)))]
     digest = hashlib.sha256(code.encode())
     for file in files:
         digest.update(file.read_bytes())

@@ -15,9 +15,10 @@ ACCURATE = 2**20
 """Up to so many elements the CPU's float32 norm is right to 1e-5; over 50 million it is off by nearly a percent."""
 
 CACHED = 2**16
-"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache."""
-COMPILED = 2**14
-"""From so many elements on, a compiled pass saves more than its call costs."""
+"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache.
+
+From so many elements on, a compiled pass, which goes to memory once, saves more than its call costs.
+"""
 
 
 class Batch:
@@ -55,7 +56,7 @@ class Batch:
         nothing is asked for, as many as stay in its cache.
         """
         group, sizes = self.group, [param.numel() for param in self.params]
-        large = [index for index, size in enumerate(sizes) if group["fused"] and size >= COMPILED]
+        large = [index for index, size in enumerate(sizes) if group["fused"] and size >= CACHED]
         yield from (([index], True) for index in large)
         others = sorted(set(range(len(sizes))) - set(large)) if large else list(range(len(sizes)))
         if group["foreach"] or (group["foreach"] is None and self.params[0].device.type != "cpu"):
