@@ -78,6 +78,28 @@ def sgd_variance(H: Number, C: Number, eta: Number, T: Number) -> Number:
     return eta**2 * C * np.where(less == 0, T, total)[()]
 
 
+def sgd_covariance(H: "np.ndarray", C: "np.ndarray", eta: float, T: int) -> "np.ndarray":
+    """Covariance after T of those steps in n dimensions, from a point, whether H and C commute or not.
+
+    In the eigenbasis of H its entries are eta^2 C_ij (1 - (a_i a_j)^T) / (1 - a_i a_j) with a_i = 1 - eta H_i.
+
+    Args:
+        H, C: symmetric matrices of shape (n, n): second derivatives of the loss, covariance of the gradient noise.
+        eta: learning rate.
+        T: number of steps, not negative.
+    """
+    import numpy as np
+
+    _not_negative(T=T)
+    eigenvalues, U = np.linalg.eigh(np.asarray(H, dtype=float))
+    a = 1 - eta * eigenvalues
+    less = -eta * np.add.outer(eigenvalues, eigenvalues) + eta**2 * np.outer(eigenvalues, eigenvalues)  # a_i a_j - 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        grown = np.where(less > -1, np.expm1(T * np.log1p(less)), np.outer(a, a) ** T - 1)
+        total = np.where(less == 0, T, grown / less)
+    return U @ (eta**2 * (U.T @ C @ U) * total) @ U.T
+
+
 def _symbolic(*values: Number) -> bool:
     return any(isinstance(v, sp.Basic) for v in values)
 

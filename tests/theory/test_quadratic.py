@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 from adai.theory import symbols as s
-from adai.theory.quadratic import linear_covariance, linear_variance, sgd_mean, sgd_variance
+from adai.theory.quadratic import linear_covariance, linear_variance, sgd_covariance, sgd_mean, sgd_variance
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)
 
@@ -69,6 +69,21 @@ def test_sgd_closed_forms_are_the_recursions(step):
     assert sgd_variance(step / eta, C, eta, T) == pytest.approx(variance, rel=1e-13)
 
 
+# Factors a_i a_j of either sign, 0 and 1; flat, unstable and nearly flat directions.
+@pytest.mark.parametrize("steps", [(0.9, -0.5, 0.1), (1.7, 0.4, 1.0), (2.3, 0.0, 0.0), (1e-13, -1e-12, 1.0)])
+def test_sgd_covariance_is_the_recursion_whether_or_not_matrices_commute(steps):
+    eta, T = 0.1, 11
+    turn, _ = np.linalg.qr(np.array([[1.0, 2, 0], [0, 1, 3], [2, 0, 1]]))
+    H, C = turn @ np.diag(steps) @ turn.T / eta, np.array([[0.8, 0.3, -0.1], [0.3, 0.5, 0.2], [-0.1, 0.2, 0.6]])
+    covariance, step = np.zeros((3, 3)), np.eye(3) - eta * H
+    for _ in range(T):
+        covariance = step @ covariance @ step.T + eta**2 * C
+    assert sgd_covariance(H, C, eta, T) == pytest.approx(covariance, rel=1e-11)
+    assert sgd_covariance(np.diag(steps) / eta, np.eye(3), eta, T) == pytest.approx(
+        np.diag(sgd_variance(np.array(steps) / eta, 1.0, eta, T)), rel=1e-12
+    )
+
+
 def test_sgd_variance_takes_symbols():
     symbolic = sgd_variance(s.H, s.C, s.eta, s.T)
     at = {s.H: -3.0, s.C: 0.5, s.eta: 0.2, s.T: 7}
@@ -81,6 +96,8 @@ def test_negative_input_is_named():
         linear_variance(1.0, -1, 1.0)
     with pytest.raises(ValueError, match="T = -3"):
         sgd_variance(1.0, 1.0, 0.1, -3)
+    with pytest.raises(ValueError, match="T = -1"):
+        sgd_covariance(np.eye(2), np.eye(2), 0.1, -1)
     with pytest.raises(ValueError, match="t = nan"):
         linear_covariance(np.eye(2), np.eye(2), float("nan"))
 
