@@ -34,7 +34,7 @@ def kramers_time(H_a: Any, H_b: Any, barrier: Any, D: Any, M: Any, gamma: Any) -
     """Mean time to cross to the other side of a barrier, to leading order in the noise, for a constant D.
 
     2 pi / growth_rate * sqrt(|H_b| / H_a) * exp(gamma M barrier / D): Theorem 3 with its prefactor corrected. To the
-    top itself it is half of this. It holds for damping from strong down to where energy becomes the slow variable.
+    top itself it is half of this where damping is strong. It holds down to where energy becomes the slow variable.
 
     Args:
         H_a, H_b: second derivatives of the loss at the bottom (positive) and at the top (negative).
