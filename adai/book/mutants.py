@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 import mpmath
 import sympy as sp
@@ -91,6 +92,7 @@ def concrete(expression: sp.Expr, seed: str) -> sp.Expr:
     return expression.doit()
 
 
+@lru_cache(maxsize=64)  # every mutant is held against the same other side
 def evaluator(expression: sp.Expr, seed: str) -> Callable[[dict], mpmath.mpf]:
     """A function from a point to the expression's value there, to 50 digits."""
     expression = concrete(sp.sympify(expression), seed)

@@ -8,7 +8,7 @@ import sympy as sp
 
 from adai.book import check
 from adai.book.check import CheckFailed
-from adai.book.mutants import mutants, same
+from adai.book.mutants import evaluator, mutants, same
 
 D, t, x, y = sp.symbols("D t x y", positive=True)
 H = sp.Symbol("H", real=True, nonzero=True)
@@ -176,3 +176,12 @@ def test_mean_in_an_algorithm_is_over_all_elements():
 
     setting = {**SETTING, "start": {theta: 0}, "settings": {lr: 0.3}}
     assert check.algorithm("alg:1", lines, normalised, **setting).mutants["rejected"] > 3
+
+
+def test_a_compiled_side_is_reused_but_never_for_another_expression():
+    plain, positive = sp.Symbol("x"), sp.Symbol("x", positive=True)
+    first = evaluator(plain**2, "seed")
+    assert evaluator(plain**2, "seed") is first
+    assert evaluator(positive**2, "seed")({positive: 3}) == first({plain: 3}) == 9
+    f = sp.Function("f")(plain)
+    assert evaluator(f, "one")({plain: 1}) != evaluator(f, "two")({plain: 1})
