@@ -15,7 +15,7 @@ import mpmath
 import sympy as sp
 
 from adai.book.items import known
-from adai.book.mutants import Domain, evaluator, mutants, points, same
+from adai.book.mutants import DIGITS, Domain, evaluator, mutants, points, same
 
 MIME = "application/vnd.adai.check+json"
 LARGEST_BLIND_SPOT = 0.2
@@ -235,7 +235,9 @@ def bound(
 
     def still_true(mutant: sp.Expr) -> bool:
         less, more = evaluator(lesser, item), evaluator(mutant, item)
-        return all(less(p) <= more(p) * (1 + mpmath.mpf(10) ** -40) for p in points(symbols, domain, f"{item} m", 400))
+        with mpmath.workdps(DIGITS):  # a mutant equal to the lesser side is still true
+            values = ((less(p), more(p)) for p in points(symbols, domain, f"{item} m", 400))
+            return all(low - high <= mpmath.mpf(10) ** (10 - DIGITS) * abs(high) for low, high in values)
 
     tally = _try(greater, lambda m: _tightest(lesser, m, domain, f"{item} r", tries)[0] > 1 + 1e-9, still_true, item)
     return Check(
