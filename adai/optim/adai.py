@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.base import Active, DenseOptimizer, Requirement, as_real
+from adai.optim.base import Active, DenseOptimizer, Requirement, as_real, learning_rate
 from adai.optim.batches import Batch, batched, mean_of, precise, refuse_unseen_shards, sums_of_squares
 
 __all__ = ["Adai", "AdaiS", "AdaiW"]
@@ -157,12 +157,6 @@ class Adai(DenseOptimizer):
         own = {name: getattr(self, name) for name in ("mean_over", "_betas", "_steps")}
         return super().__getstate__() | own
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name in ("foreach", "fused", "capturable", "differentiable"):
-                group.setdefault(name, self.defaults[name])
-
     # The algorithm, over lists of tensors: `_reduce` looks once at every gradient, `_move` is elementwise.
 
     def _update(self, active: list[Active]) -> None:
@@ -172,7 +166,7 @@ class Adai(DenseOptimizer):
         v_bar = self._mean(batches)
         for batch in batches:
             lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
-            lr, options = _lr(batch.group), {name: batch.group[name] for name in self._hyperparameters}
+            lr, options = learning_rate(batch.group), {name: batch.group[name] for name in self._hyperparameters}
             for part, compiled in batch.parts():
                 move = _compiled(type(self), batch.params[0].dtype, *options.values()) if compiled else self._move
                 move(*([tensors[index] for index in part] for tensors in lists), lr, options)
@@ -208,15 +202,6 @@ class Adai(DenseOptimizer):
         # Where the mean is 0 every v is 0, and so must be the product.
         scales.clamp_max_(torch.finfo(scales.dtype).max / max(factor, 1)).mul_(factor)
         return list(scales.unbind())
-
-    @classmethod
-    def _descent(cls, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        """The gradients as the algorithm sees them: downhill, with the L2 term."""
-        if group["maximize"]:
-            grads = list(torch._foreach_neg(grads))
-        if group["weight_decay"] and not cls._decoupled_weight_decay:
-            grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
-        return grads
 
     @classmethod
     def _move(
@@ -309,6 +294,7 @@ class Adai(DenseOptimizer):
                     state["bias_correction1"] = torch.ones((), dtype=param.dtype, device=param.device)
 
     def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
+        super()._repair_state(param, group, saved)
         state = self.state[param]
         if "exp_avg_sq_sum" in saved:
             # torch has given it the parameter's type.
@@ -322,8 +308,6 @@ class Adai(DenseOptimizer):
 
     def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         state = super()._new_state(param, group)
-        on_device = group["capturable"] or group["fused"]
-        state["step"] = torch.zeros((), dtype=torch.float32, device=param.device if on_device else "cpu")
         state["exp_avg_sq_sum"] = torch.zeros(2, dtype=precise(param.dtype), device=param.device)
         return state
 
@@ -378,15 +362,6 @@ class AdaiW(Adai):
 
 AdaiS = AdaiW
 """The paper's other name for :class:`AdaiW`; the very same class."""
-
-
-def _lr(group: dict[str, Any]) -> float | Tensor:
-    """A number where that needs no word from a device."""
-    lr = group["lr"]
-    if not isinstance(lr, Tensor):
-        return float(lr)
-    stays = group["capturable"] or group["differentiable"] or lr.device.type != "cpu" or torch.compiler.is_compiling()
-    return lr.reshape(()) if stays else float(lr)
 
 
 def _lerp_(tensors: list[Tensor], ends: list[Tensor], weights: list[Tensor]) -> None:

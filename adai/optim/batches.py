@@ -55,7 +55,7 @@ class Batch:
         nothing is asked for, as many as stay in its cache.
         """
         group, sizes = self.group, [param.numel() for param in self.params]
-        large = [index for index, size in enumerate(sizes) if group["fused"] and size >= COMPILED]
+        large = [index for index, size in enumerate(sizes) if group.get("fused") and size >= COMPILED]
         yield from (([index], True) for index in large)
         others = sorted(set(range(len(sizes))) - set(large)) if large else list(range(len(sizes)))
         if group["foreach"] or (group["foreach"] is None and self.params[0].device.type != "cpu"):
@@ -78,7 +78,7 @@ def batched(active: list[Active]) -> list[Batch]:
     batches = []
     for group, params, grads, states in active:
         kinds: dict[Any, list[int]] = {}
-        corrections = states["bias_correction1"]
+        corrections = states.get("bias_correction1", params)
         for index, param in enumerate(params):
             # A correction that has become 1 is kept without dimensions.
             spent = corrections[index].dim() == 0 and param.dim() > 0

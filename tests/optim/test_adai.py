@@ -347,7 +347,7 @@ def test_parameters_of_several_precisions_share_one_mean():
         ({"lr": -0.1}, r"lr is -0\.1, but must satisfy 0 <= lr < inf"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"lr": float("inf")}, "lr is inf"),
-        ({"lr": torch.ones(2)}, r"lr must be a number.*\(2,\)"),
+        ({"lr": torch.ones(2)}, r"Tensor lr must be 1-element, but it has shape \(2,\)"),
         ({"betas": (-0.1, 0.99)}, r"beta0 .*is -0\.1, but must satisfy 0 <= beta0"),
         ({"betas": (0.1, 1.0)}, r"beta2 .*is 1\.0, but must satisfy 0 <= beta2 < 1"),
         ({"betas": (0.1, -0.5)}, r"beta2 .*is -0\.5"),
