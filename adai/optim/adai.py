@@ -195,12 +195,10 @@ class Adai(DenseOptimizer):
 
     def _scales(self, batch: Batch, v_bar: Tensor) -> list[Tensor]:
         """What makes of each tensor's v the 1 - beta1 that is clamped then: beta0 over bias correction and mean."""
-        scales, factor = (
-            (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal_(),
-            self._beta0_factor(batch.group),
-        )
+        factor = self._beta0_factor(batch.group)
+        scales = (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal()
         # Where the mean is 0 every v is 0, and so must be the product.
-        scales.clamp_max_(torch.finfo(scales.dtype).max / max(factor, 1)).mul_(factor)
+        scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(factor, 1)) * factor
         return list(scales.unbind())
 
     @classmethod
@@ -228,8 +226,11 @@ class Adai(DenseOptimizer):
             _subtract(params, exp_avgs, lr)
             return
         # 1 - prod(beta1) grows by (1 - beta1) prod(beta1): again the running mean with every gradient replaced by 1.
-        torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
-        torch._foreach_add_(corrections1, one_minus_beta1)
+        if torch.is_grad_enabled():  # autograd still needs what the two lines below overwrite
+            _lerp_(corrections1, [torch.ones_like(one) for one in corrections1], one_minus_beta1)
+        else:
+            torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
+            torch._foreach_add_(corrections1, one_minus_beta1)
         if isinstance(lr, Tensor):
             _subtract(params, list(torch._foreach_div(exp_avgs, corrections1)), lr)
         else:

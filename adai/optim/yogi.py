@@ -75,8 +75,9 @@ class Yogi(AdamLike):
 
     def _accumulate(self, exp_avg_sqs: list[Tensor], grads: list[Tensor], beta2: float) -> None:
         squares = torch._foreach_mul(grads, grads)
-        signs = torch._foreach_sub(exp_avg_sqs, squares)
-        torch._foreach_sign_(signs)
+        with torch.no_grad():  # a sign has no slope, and autograd would keep what is overwritten below
+            signs = torch._foreach_sub(exp_avg_sqs, squares)
+            torch._foreach_sign_(signs)
         torch._foreach_addcmul_(exp_avg_sqs, signs, squares, value=beta2 - 1)
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
