@@ -1,7 +1,7 @@
 """AdaBound: Adam whose learning rates are held between bounds that close in on SGD's."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -83,7 +83,7 @@ class AdaBound(AdamLike):
         group = self.param_groups[-1]
         group.setdefault("base_lr", float(group["lr"]))
 
-    def _bound(self, lengths: Sequence[Tensor], t: Tensor, group: dict[str, Any]) -> None:
+    def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
         final_lr = group["final_lr"] * learning_rate(group) / group["base_lr"]
         elapsed = group["gamma"] * t
         torch._foreach_clamp_min_(lengths, (final_lr * elapsed / (elapsed + 1)).unbind())

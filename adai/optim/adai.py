@@ -168,7 +168,10 @@ class Adai(DenseOptimizer):
             lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
             lr, options = learning_rate(batch.group), {name: batch.group[name] for name in self._hyperparameters}
             for part, compiled in batch.parts():
-                move = _compiled(type(self), batch.params[0].dtype, *options.values()) if compiled else self._move
+                kind: Any = type(self)  # mypy takes no class for hashable
+                move: Callable[..., None] = self._move
+                if compiled:
+                    move = _compiled(kind, batch.params[0].dtype, *options.values())
                 move(*([tensors[index] for index in part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
@@ -240,7 +243,7 @@ class Adai(DenseOptimizer):
 
     @staticmethod
     def _beta0_factor(group: dict[str, Any]) -> float:
-        return group["betas"][0]
+        return float(group["betas"][0])
 
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
@@ -357,7 +360,12 @@ class AdaiW(Adai):
         differentiable: bool = False,
         mean_over: Any = None,
     ) -> None:
-        paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
+        paths: dict[str, Any] = {
+            "foreach": foreach,
+            "fused": fused,
+            "capturable": capturable,
+            "differentiable": differentiable,
+        }
         super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize, mean_over=mean_over, **paths)
 
 
@@ -404,7 +412,7 @@ def _demand_a_compiler() -> None:
 
 
 @functools.cache
-def _compiled(optimizer: type["Adai"], *_settings: Any) -> Callable[..., None]:
+def _compiled(optimizer: Any, *_settings: Any) -> Callable[..., None]:
     """`_move` of one tensor as one pass over memory, compiled once for all sizes of tensors."""
     # torch.compile limits how often one piece of code is compiled, so each setting gets a copy of its own.
     function = optimizer._move.__func__
@@ -416,7 +424,7 @@ def _compiled(optimizer: type["Adai"], *_settings: Any) -> Callable[..., None]:
         # A number would be compiled in, and each new learning rate compiled anew.
         rate = torch.as_tensor(lr, dtype=scale.dtype, device=scale.device)
         flat = _flattened([tensor for (tensor,) in lists])
-        path = optimizer._move if flat is None else compiled
+        path: Callable[..., None] = optimizer._move if flat is None else compiled
         path(*([tensor] for tensor in flat or (tensor for (tensor,) in lists)), [scale], rate, options)
 
     return move

@@ -74,7 +74,7 @@ class AdaiV2(AdaiW):
 
     @staticmethod
     def _beta0_factor(group: dict[str, Any]) -> float:
-        return group["betas"][0] ** (3 - 2 * group["dampening"])
+        return float(group["betas"][0] ** (3 - 2 * group["dampening"]))
 
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:

@@ -1,7 +1,7 @@
 """Adam up to its last line, for the optimizers that differ in what they make of its moments."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -38,7 +38,7 @@ class AdamLike(DenseOptimizer):
         torch._foreach_lerp_(states["exp_avg"], grads, 1 - beta1)
         self._accumulate(states["exp_avg_sq"], grads, beta2)
         rates = learning_rate(group) * _one_minus_power(beta2, t).sqrt() / _one_minus_power(beta1, t)
-        lengths = torch._foreach_div(rates.unbind(), self._denominators(states, group))
+        lengths = list(torch._foreach_div(rates.unbind(), self._denominators(states, group)))
         self._bound(lengths, t, group)
         torch._foreach_addcmul_(params, lengths, states["exp_avg"], value=-1)
 
@@ -51,7 +51,7 @@ class AdamLike(DenseOptimizer):
     def _denominators(self, states: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
         return roots(states["exp_avg_sq"], group["eps"])
 
-    def _bound(self, lengths: Sequence[Tensor], t: Tensor, group: dict[str, Any]) -> None:
+    def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
         """Changes the learning rates of single elements in place, after t steps of each tensor."""
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
