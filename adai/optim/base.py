@@ -51,19 +51,31 @@ class DenseOptimizer(Optimizer):
         """Adds a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
         """
         self._demand({**self.defaults, **param_group})
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
+        for index, param in enumerate(self.param_groups[-1]["params"]):
+            if not (param.is_floating_point() or param.is_complex()):
+                del self.param_groups[-1]
+                raise ValueError(
+                    f"parameter {index} of the group, of shape {tuple(param.shape)}, has dtype {param.dtype}, but must "
+                    "be real or complex; pass those alone that require a gradient"
+                )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
         inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
     def _demand(self, group: dict[str, Any]) -> None:
-        for name, value, within, expected in self._requirements(group):
-            if not within:
-                raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+        try:
+            for name, value, within, expected in self._requirements(group):
+                if not within:
+                    raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+        except TypeError as error:
+            given = ", ".join(f"{name}={value!r}" for name, value in group.items() if name not in ("params", *PATHS))
+            raise TypeError(f"hyperparameters must be numbers, and betas two of them, but are {given}") from error
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -78,6 +90,8 @@ class DenseOptimizer(Optimizer):
         Raises:
             ValueError: it is of another optimizer or of other parameters; the optimizer is as before.
         """
+        if lacking := {"state", "param_groups"} - state_dict.keys():
+            raise ValueError(f"this is not an optimizer's state_dict: it lacks {', '.join(sorted(lacking))}")
         for own, saved in zip(self.param_groups, state_dict["param_groups"], strict=False):
             self._demand_fitting_group(own, saved)
             for param, index in zip(own["params"], saved["params"], strict=False):
