@@ -38,6 +38,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
 
 TABLE = Path(__file__).parents[2] / "book/reference/conformance.md"
+PASSED = "✓"
+RESULTS = (PASSED, "failed", "absent", "needs CUDA")
 NO_COMPILER = "there is no C++ compiler here"
 SHAPES = [(), (1,), (7,), (3, 4), (2, 3, 2, 2), (130, 150)]
 
@@ -830,14 +832,12 @@ def table() -> str:
     rows, reasons = [], {}
     for title, function in BEHAVIOURS.items():
         outcomes = {name: outcome(function, name) for name in INFOS}
-        rows.append([title, *(result for result, _ in outcomes.values())])
+        rows.append([title, *(result.replace("passed", PASSED) for result, _ in outcomes.values())])
         for name, (result, reason) in outcomes.items():
             if reason:
                 reasons.setdefault((result, title, reason), []).append(name)
-    results = ("passed", "failed", "absent", "needs CUDA")
-    counts = [
-        [f"**{one}**", *(str(column.count(one)) for column in list(zip(*rows, strict=True))[1:])] for one in results
-    ]
+    columns = list(zip(*rows, strict=True))[1:]
+    counts = [[f"**{one}**", *(str(column.count(one)) for column in columns)] for one in RESULTS]
     header = [f"torch {version()}, CPU", *INFOS]
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows, *counts]]
     notes = [f"- *{title}*, {result}: {', '.join(names)} ({why})" for (result, title, why), names in reasons.items()]
