@@ -11,7 +11,7 @@ import torch.distributed.fsdp
 import torch.multiprocessing as mp
 from torch import nn
 
-from adai import Adai, AdaiW
+from adai import AdaBound, Adai, AdaiW, Padam, Yogi
 
 FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public from torch 2.6 on
 STEPS = 20
@@ -124,7 +124,9 @@ def with_zero(optimizer, rank):
 
     network = nn.parallel.DistributedDataParallel(model())
     kind, options = optimizer.func, optimizer.keywords
-    sharded = ZeroRedundancyOptimizer(network.parameters(), kind, mean_over=dist.group.WORLD, **options)
+    if issubclass(kind, Adai):
+        options = options | {"mean_over": dist.group.WORLD}
+    sharded = ZeroRedundancyOptimizer(network.parameters(), kind, **options)
     train(network, sharded, range(STEPS), rank)
     return network.module.state_dict()
 
@@ -140,7 +142,13 @@ def with_zero_unaware(rank):
 
 
 WORKS = [with_ddp, with_fsdp, with_fsdp_resumed, with_zero]
-OPTIMIZERS = {"Adai": partial(Adai, lr=0.1, weight_decay=0.01), "AdaiW": partial(AdaiW, lr=0.1)}
+OPTIMIZERS = {
+    "Adai": partial(Adai, lr=0.1, weight_decay=0.01),
+    "AdaiW": partial(AdaiW, lr=0.1),
+    "AdaBound": partial(AdaBound, lr=0.01, gamma=0.1),
+    "Padam": partial(Padam, lr=0.01),
+    "Yogi": partial(Yogi, lr=0.01),
+}
 
 
 @pytest.mark.parametrize("work", [work.__name__ for work in WORKS])
