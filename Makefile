@@ -45,6 +45,7 @@ serve: book
 lint: .venv/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check adai tests
+	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.

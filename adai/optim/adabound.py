@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.base import AdamLike, Requirement
+from adai.optim.adamlike import AdamLike
+from adai.optim.base import Requirement, learning_rate
 
 __all__ = ["AdaBound"]
 
@@ -44,6 +46,7 @@ class AdaBound(AdamLike):
         eps: :math:`\epsilon > 0`.
         weight_decay: :math:`\lambda \ge 0`; :math:`\lambda \theta` is added to the gradient.
         maximize: ascend instead of descend.
+        foreach, capturable, differentiable: as for :class:`~adai.optim.adai.Adai`.
 
     Raises:
         ValueError: a hyperparameter is outside its range.
@@ -62,27 +65,30 @@ class AdaBound(AdamLike):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
     ) -> None:
         options = {"lr": lr, "betas": betas, "final_lr": final_lr, "gamma": gamma, "eps": eps}
-        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize)
+        paths = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize, **paths)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a parameter group, whose present learning rate its bounds will be relative to.
 
         Raises:
-            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
         """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         group.setdefault("base_lr", float(group["lr"]))
 
-    def _descend(
-        self, theta: Tensor, m: Tensor, root: Tensor, lr: float, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        final_lr = group["final_lr"] * float(group["lr"]) / group["base_lr"]
-        elapsed = group["gamma"] * float(state["step"])
-        rates = (lr / root).clamp_(final_lr * (1 - 1 / (elapsed + 1)), final_lr * (1 + 1 / elapsed))
-        theta.addcmul_(rates, m, value=-1)
+    def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
+        final_lr = group["final_lr"] * learning_rate(group) / group["base_lr"]
+        elapsed = group["gamma"] * t
+        torch._foreach_clamp_min_(lengths, (final_lr * elapsed / (elapsed + 1)).unbind())
+        torch._foreach_clamp_max_(lengths, (final_lr * (1 + 1 / elapsed)).unbind())
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.base import Active, DenseOptimizer, Requirement, as_real
+from adai.optim.base import Active, DenseOptimizer, Requirement, as_real, learning_rate
 from adai.optim.batches import Batch, batched, mean_of, precise, refuse_unseen_shards, sums_of_squares
 
 __all__ = ["Adai", "AdaiS", "AdaiW"]
@@ -148,7 +148,8 @@ class Adai(DenseOptimizer):
         """Adds a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
             RuntimeError: ``fused=True``, and there is no C++ compiler.
         """
         super().add_param_group({"betas": self._betas, **param_group})
@@ -156,12 +157,6 @@ class Adai(DenseOptimizer):
     def __getstate__(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("mean_over", "_betas", "_steps")}
         return super().__getstate__() | own
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name in ("foreach", "fused", "capturable", "differentiable"):
-                group.setdefault(name, self.defaults[name])
 
     # The algorithm, over lists of tensors: `_reduce` looks once at every gradient, `_move` is elementwise.
 
@@ -172,9 +167,12 @@ class Adai(DenseOptimizer):
         v_bar = self._mean(batches)
         for batch in batches:
             lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
-            lr, options = _lr(batch.group), {name: batch.group[name] for name in self._hyperparameters}
+            lr, options = learning_rate(batch.group), {name: batch.group[name] for name in self._hyperparameters}
             for part, compiled in batch.parts():
-                move = _compiled(type(self), batch.params[0].dtype, *options.values()) if compiled else self._move
+                kind: Any = type(self)  # mypy takes no class for hashable
+                move: Callable[..., None] = self._move
+                if compiled:
+                    move = _compiled(kind, batch.params[0].dtype, *options.values())
                 move(*([tensors[index] for index in part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
@@ -201,22 +199,11 @@ class Adai(DenseOptimizer):
 
     def _scales(self, batch: Batch, v_bar: Tensor) -> list[Tensor]:
         """What makes of each tensor's v the 1 - beta1 that is clamped then: beta0 over bias correction and mean."""
-        scales, factor = (
-            (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal_(),
-            self._beta0_factor(batch.group),
-        )
+        factor = self._beta0_factor(batch.group)
+        scales = (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal()
         # Where the mean is 0 every v is 0, and so must be the product.
-        scales.clamp_max_(torch.finfo(scales.dtype).max / max(factor, 1)).mul_(factor)
+        scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(factor, 1)) * factor
         return list(scales.unbind())
-
-    @classmethod
-    def _descent(cls, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        """The gradients as the algorithm sees them: downhill, with the L2 term."""
-        if group["maximize"]:
-            grads = list(torch._foreach_neg(grads))
-        if group["weight_decay"] and not cls._decoupled_weight_decay:
-            grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
-        return grads
 
     @classmethod
     def _move(
@@ -243,8 +230,11 @@ class Adai(DenseOptimizer):
             _subtract(params, exp_avgs, lr)
             return
         # 1 - prod(beta1) grows by (1 - beta1) prod(beta1): again the running mean with every gradient replaced by 1.
-        torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
-        torch._foreach_add_(corrections1, one_minus_beta1)
+        if torch.is_grad_enabled():  # autograd still needs what the two lines below overwrite
+            _lerp_(corrections1, [torch.ones_like(one) for one in corrections1], one_minus_beta1)
+        else:
+            torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
+            torch._foreach_add_(corrections1, one_minus_beta1)
         if isinstance(lr, Tensor):
             _subtract(params, list(torch._foreach_div(exp_avgs, corrections1)), lr)
         else:
@@ -254,7 +244,7 @@ class Adai(DenseOptimizer):
 
     @staticmethod
     def _beta0_factor(group: dict[str, Any]) -> float:
-        return group["betas"][0]
+        return float(group["betas"][0])
 
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
@@ -309,6 +299,7 @@ class Adai(DenseOptimizer):
                     state["bias_correction1"] = torch.ones((), dtype=param.dtype, device=param.device)
 
     def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
+        super()._repair_state(param, group, saved)
         state = self.state[param]
         if "exp_avg_sq_sum" in saved:
             # torch has given it the parameter's type.
@@ -322,8 +313,6 @@ class Adai(DenseOptimizer):
 
     def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         state = super()._new_state(param, group)
-        on_device = group["capturable"] or group["fused"]
-        state["step"] = torch.zeros((), dtype=torch.float32, device=param.device if on_device else "cpu")
         state["exp_avg_sq_sum"] = torch.zeros(2, dtype=precise(param.dtype), device=param.device)
         return state
 
@@ -372,21 +361,17 @@ class AdaiW(Adai):
         differentiable: bool = False,
         mean_over: Any = None,
     ) -> None:
-        paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
+        paths: dict[str, Any] = {
+            "foreach": foreach,
+            "fused": fused,
+            "capturable": capturable,
+            "differentiable": differentiable,
+        }
         super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize, mean_over=mean_over, **paths)
 
 
 AdaiS = AdaiW
 """The paper's other name for :class:`AdaiW`; the very same class."""
-
-
-def _lr(group: dict[str, Any]) -> float | Tensor:
-    """A number where that needs no word from a device."""
-    lr = group["lr"]
-    if not isinstance(lr, Tensor):
-        return float(lr)
-    stays = group["capturable"] or group["differentiable"] or lr.device.type != "cpu" or torch.compiler.is_compiling()
-    return lr.reshape(()) if stays else float(lr)
 
 
 def _lerp_(tensors: list[Tensor], ends: list[Tensor], weights: list[Tensor]) -> None:
@@ -428,7 +413,7 @@ def _demand_a_compiler() -> None:
 
 
 @functools.cache
-def _compiled(optimizer: type["Adai"], *_settings: Any) -> Callable[..., None]:
+def _compiled(optimizer: Any, *_settings: Any) -> Callable[..., None]:
     """`_move` of one tensor as one pass over memory, compiled once for all sizes of tensors."""
     # torch.compile limits how often one piece of code is compiled, so each setting gets a copy of its own.
     function = optimizer._move.__func__
@@ -440,7 +425,7 @@ def _compiled(optimizer: type["Adai"], *_settings: Any) -> Callable[..., None]:
         # A number would be compiled in, and each new learning rate compiled anew.
         rate = torch.as_tensor(lr, dtype=scale.dtype, device=scale.device)
         flat = _flattened([tensor for (tensor,) in lists])
-        path = optimizer._move if flat is None else compiled
+        path: Callable[..., None] = optimizer._move if flat is None else compiled
         path(*([tensor] for tensor in flat or (tensor for (tensor,) in lists)), [scale], rate, options)
 
     return move

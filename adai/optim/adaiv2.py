@@ -74,7 +74,7 @@ class AdaiV2(AdaiW):
 
     @staticmethod
     def _beta0_factor(group: dict[str, Any]) -> float:
-        return group["betas"][0] ** (3 - 2 * group["dampening"])
+        return float(group["betas"][0] ** (3 - 2 * group["dampening"]))
 
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
@@ -86,9 +86,9 @@ class AdaiV2(AdaiW):
     def _driving_gradients(
         cls, grads: list[Tensor], one_minus_beta1: list[Tensor], options: dict[str, Any]
     ) -> list[Tensor]:
-        factors = torch._foreach_reciprocal(one_minus_beta1)
-        torch._foreach_mul_(factors, options["betas"][0])
-        torch._foreach_pow_(factors, 1 - options["dampening"])
+        beta0, undamped = options["betas"][0], 1 - options["dampening"]
+        factors = torch._foreach_pow(one_minus_beta1, -undamped)
+        torch._foreach_mul_(factors, beta0**undamped)
         return list(torch._foreach_mul(grads, factors))
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:

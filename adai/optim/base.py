@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
-__all__ = ["AdamLike", "DenseOptimizer"]
+__all__ = ["DenseOptimizer"]
 
 Requirement: TypeAlias = tuple[str, float | Tensor, bool, str]
 """A hyperparameter's name, its value, whether that is within its range, and the range."""
+
+
+PATHS = ("foreach", "fused", "capturable", "differentiable")
+"""Options that choose how a step is computed, not what; states saved before there was one lack it."""
 
 
 class Active(NamedTuple):
@@ -47,19 +51,38 @@ class DenseOptimizer(Optimizer):
         """Adds a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is outside its range; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
         """
         self._demand({**self.defaults, **param_group})
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
+        for index, param in enumerate(self.param_groups[-1]["params"]):
+            if not (param.is_floating_point() or param.is_complex()):
+                del self.param_groups[-1]
+                raise ValueError(
+                    f"parameter {index} of the group, of shape {tuple(param.shape)}, has dtype {param.dtype}, but must "
+                    "be real or complex; pass those alone that require a gradient"
+                )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
         inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
     def _demand(self, group: dict[str, Any]) -> None:
-        for name, value, within, expected in self._requirements(group):
-            if not within:
-                raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+        try:
+            for name, value, within, expected in self._requirements(group):
+                if not within:
+                    raise ValueError(f"{name} is {value}, but must satisfy {expected}")
+        except TypeError as error:
+            given = ", ".join(f"{name}={value!r}" for name, value in group.items() if name not in ("params", *PATHS))
+            raise TypeError(f"hyperparameters must be numbers, and betas two of them, but are {given}") from error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name in PATHS:
+                if name in self.defaults:
+                    group.setdefault(name, self.defaults[name])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Loads what ``state_dict()`` returned.
@@ -67,6 +90,8 @@ class DenseOptimizer(Optimizer):
         Raises:
             ValueError: it is of another optimizer or of other parameters; the optimizer is as before.
         """
+        if lacking := {"state", "param_groups"} - state_dict.keys():
+            raise ValueError(f"this is not an optimizer's state_dict: it lacks {', '.join(sorted(lacking))}")
         for own, saved in zip(self.param_groups, state_dict["param_groups"], strict=False):
             self._demand_fitting_group(own, saved)
             for param, index in zip(own["params"], saved["params"], strict=False):
@@ -80,10 +105,11 @@ class DenseOptimizer(Optimizer):
 
     def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
         """What is to be done to a loaded state, given it as it was saved."""
+        new = self._new_step(param, group)
+        self.state[param]["step"] = torch.as_tensor(saved["step"], dtype=new.dtype, device=new.device)
 
     def _demand_fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> None:
-        paths = {"foreach", "fused", "capturable", "differentiable"}
-        if lacking := sorted((self.defaults.keys() | {"betas"}) - paths - saved.keys()):
+        if lacking := sorted((self.defaults.keys() | {"betas"}) - set(PATHS) - saved.keys()):
             name = type(self).__name__
             raise ValueError(f"the state_dict is not one of {name}: its groups lack {', '.join(lacking)}")
         self._demand({**own, **saved})
@@ -95,8 +121,8 @@ class DenseOptimizer(Optimizer):
                 f"the state_dict is not one of {name}: parameter {index} has {', '.join(state)}, but no "
                 f"{', '.join(missing)}"
             )
-        for key in ("exp_avg", "exp_avg_sq"):
-            if state[key].shape != param.shape:
+        for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq"):
+            if key in self._state_names and state[key].shape != param.shape:
                 raise ValueError(
                     f"{key} of parameter {index} has shape {tuple(state[key].shape)} in the state_dict, but the "
                     f"parameter has {tuple(param.shape)}: it was saved for another model"
@@ -157,29 +183,34 @@ class DenseOptimizer(Optimizer):
         lr, betas, weight_decay = group["lr"], group["betas"], group["weight_decay"]
         first, second = self._beta_names
         if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError(f"lr must be a number or a tensor of one element, got shape {tuple(lr.shape)}")
+            raise ValueError(f"Tensor lr must be 1-element, but it has shape {tuple(lr.shape)}")
         if len(betas) != 2:
             raise ValueError(f"betas must be the pair ({first}, {second}), got {betas}")
-        yield "lr", lr, 0 <= lr < math.inf, "0 <= lr < inf"
+        yield "lr", lr, bool(0 <= lr < math.inf), "0 <= lr < inf"
         yield f"{second} (betas[1])", betas[1], 0 <= betas[1] < 1, f"0 <= {second} < 1"
         yield "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay < inf"
 
     def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         return {
-            name: torch.zeros((), dtype=torch.float32)
+            name: self._new_step(param, group)
             if name == "step"
             else torch.zeros_like(param, memory_format=torch.preserve_format)
             for name in self._state_names
         }
 
-    def _gradient(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor:
-        """The gradient as the algorithm sees it: real, downhill, with the L2 term."""
-        grad = as_real(grad.resolve_conj())
+    @staticmethod
+    def _new_step(param: Tensor, group: dict[str, Any]) -> Tensor:
+        on_device = group["capturable"] or group.get("fused")
+        return torch.zeros((), dtype=torch.float32, device=param.device if on_device else "cpu")
+
+    @classmethod
+    def _descent(cls, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+        """The gradients as the algorithm sees them: downhill, with the L2 term."""
         if group["maximize"]:
-            grad = -grad
-        if group["weight_decay"] and not self._decoupled_weight_decay:
-            grad = grad.add(as_real(param), alpha=group["weight_decay"])
-        return grad
+            grads = list(torch._foreach_neg(grads))
+        if group["weight_decay"] and not cls._decoupled_weight_decay:
+            grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
+        return grads
 
     def _refuse_sparse(self, grad: Tensor) -> None:
         if grad.layout != torch.strided:
@@ -190,50 +221,15 @@ class DenseOptimizer(Optimizer):
             )
 
 
-class AdamLike(DenseOptimizer):
-    r"""Adam up to its last line, for algorithms that differ in what they make of the moments. Not for use by itself.
-
-    Adam's bias corrections are one factor on the learning rate, and :math:`\epsilon` joins the root of the
-    uncorrected :math:`v_t`, as in Section 2 of Kingma and Ba (2015) and in the authors' code of AdaBound and Padam.
-    :class:`torch.optim.Adam` adds it to the root of the corrected one.
-    """
-
-    def _update(self, active: list[Active]) -> None:
-        for param, grad, state, group in self._one_by_one(active):
-            g, m, v = self._gradient(param, grad, group), as_real(state["exp_avg"]), as_real(state["exp_avg_sq"])
-            beta1, beta2 = group["betas"]
-            state["step"] += 1
-            m.lerp_(g, 1 - beta1)
-            self._accumulate(v, g * g, beta2)
-            bias_correction1, bias_correction2 = (1 - math.pow(beta, state["step"]) for beta in (beta1, beta2))
-            lr = float(group["lr"]) * math.sqrt(bias_correction2) / bias_correction1
-            self._descend(as_real(param), m, self._second_moment(state).sqrt().add_(group["eps"]), lr, state, group)
-
-    @staticmethod
-    def _one_by_one(active: list[Active]) -> Iterator[tuple[Tensor, Tensor, dict[str, Tensor], dict[str, Any]]]:
-        for group, params, grads, states in active:
-            for param, grad, *state in zip(params, grads, *states.values(), strict=True):
-                yield param, grad, dict(zip(states, state, strict=True)), group
-
-    def _accumulate(self, v: Tensor, g_squared: Tensor, beta2: float) -> None:
-        v.mul_(beta2).add_(g_squared, alpha=1 - beta2)
-
-    def _second_moment(self, state: dict[str, Any]) -> Tensor:
-        return as_real(state["exp_avg_sq"])
-
-    @abstractmethod
-    def _descend(
-        self, theta: Tensor, m: Tensor, root: Tensor, lr: float, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        r"""Moves the parameter, given :math:`m_t`, :math:`\sqrt{v_t} + \epsilon` and the corrected learning rate."""
-
-    def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
-        yield from super()._requirements(group)
-        (beta1, _), eps = group["betas"], group["eps"]
-        yield "beta1 (betas[0])", beta1, 0 <= beta1 < 1, "0 <= beta1 < 1"
-        yield "eps", eps, 0 < eps < math.inf, "0 < eps < inf"
-
-
 def as_real(tensor: Tensor) -> Tensor:
     """The tensor or, of a complex one, a view with a further last dimension of 2."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def learning_rate(group: dict[str, Any]) -> float | Tensor:
+    """A number where that needs no word from a device."""
+    lr = group["lr"]
+    if not isinstance(lr, Tensor):
+        return float(lr)
+    stays = group["capturable"] or group["differentiable"] or lr.device.type != "cpu" or torch.compiler.is_compiling()
+    return lr.reshape(()) if stays else float(lr)

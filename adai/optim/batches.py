@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import Tensor
 
 from adai.optim.base import Active, as_real
+
+if TYPE_CHECKING:  # importing it would take as long as torch itself
+    from torch.distributed.tensor import DTensor
 
 __all__ = ["Batch", "batched", "mean_of", "refuse_unseen_shards", "sums_of_squares"]
 
@@ -35,7 +38,7 @@ class Batch:
         self.corrections2: Tensor
         self.elements = sum(param.numel() for param in params) * (2 if params[0].is_complex() else 1)
         self._shard_groups = _shard_groups(params[0])
-        if params[0].is_complex() or hasattr(params[0], "placements"):
+        if params[0].is_complex() or _is_sharded(params[0]):
             self.grads = [plain(_placed_as(param, grad)) for param, grad in zip(params, grads, strict=True)]
             self.params = [plain(param) for param in params]
             self.states = {name: [plain(tensor) for tensor in tensors] for name, tensors in states.items()}
@@ -56,14 +59,15 @@ class Batch:
         nothing is asked for, as many as stay in its cache.
         """
         group, sizes = self.group, [param.numel() for param in self.params]
-        large = [index for index, size in enumerate(sizes) if group["fused"] and size >= CACHED]
+        large = [index for index, size in enumerate(sizes) if group.get("fused") and size >= CACHED]
         yield from (([index], True) for index in large)
         others = sorted(set(range(len(sizes))) - set(large)) if large else list(range(len(sizes)))
         if group["foreach"] or (group["foreach"] is None and self.params[0].device.type != "cpu"):
             most = float("inf")
         else:
             most = 0 if group["foreach"] is False or group["differentiable"] else CACHED
-        part, elements = [], 0
+        part: list[int] = []
+        elements = 0
         for index in others:
             if part and elements + sizes[index] > most:
                 yield part, False
@@ -79,11 +83,11 @@ def batched(active: list[Active]) -> list[Batch]:
     batches = []
     for group, params, grads, states in active:
         kinds: dict[Any, list[int]] = {}
-        corrections = states["bias_correction1"]
+        corrections = states.get("bias_correction1", params)
         for index, param in enumerate(params):
             # A correction that has become 1 is kept without dimensions.
             spent = corrections[index].dim() == 0 and param.dim() > 0
-            sharding = (param.device_mesh, param.placements) if hasattr(param, "placements") else None
+            sharding = (param.device_mesh, param.placements) if _is_sharded(param) else None
             kind = (param.device, param.dtype, sharding, spent)
             kinds.setdefault(kind, []).append(index)
         for chosen in kinds.values():
@@ -135,7 +139,9 @@ def refuse_unseen_shards(process_group: Any) -> None:
         ValueError: there is no process group to take the mean over all parts.
     """
     zero = sys.modules.get("torch.distributed.optim.zero_redundancy_optimizer")
-    frame = sys._getframe(1) if zero is not None and process_group is None else None
+    if zero is None or process_group is not None:
+        return
+    frame = sys._getframe(1).f_back
     while frame is not None:
         if isinstance(frame.f_locals.get("self"), zero.ZeroRedundancyOptimizer):
             raise ValueError(
@@ -148,17 +154,21 @@ def refuse_unseen_shards(process_group: Any) -> None:
 
 def plain(tensor: Tensor) -> Tensor:
     """The tensor as real numbers and, of a sharded one, the shard at hand; it shares their memory."""
-    return as_real(tensor.to_local() if hasattr(tensor, "placements") else tensor)
+    return as_real(tensor.to_local() if _is_sharded(tensor) else tensor)
+
+
+def _is_sharded(tensor: Tensor) -> "TypeGuard[DTensor]":
+    return hasattr(tensor, "placements")
 
 
 def _placed_as(param: Tensor, grad: Tensor) -> Tensor:
-    if hasattr(param, "placements") and grad.placements != param.placements:
+    if _is_sharded(param) and _is_sharded(grad) and grad.placements != param.placements:
         return grad.redistribute(param.device_mesh, param.placements)
     return grad.resolve_conj()
 
 
 def _shard_groups(param: Tensor) -> list[Any]:
-    if not hasattr(param, "placements"):
+    if not _is_sharded(param):
         return []
     mesh = param.device_mesh
     return [mesh.get_group(dim) for dim, placement in enumerate(param.placements) if not placement.is_replicate()]
@@ -166,5 +176,6 @@ def _shard_groups(param: Tensor) -> list[Any]:
 
 def _norms_of_parts(tensor: Tensor) -> Tensor:
     if tensor.dim() > 1 and tensor.shape[0] >= 16:
-        return torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())))
-    return torch.stack(torch._foreach_norm(list(tensor.reshape(-1).split(ACCURATE // 16)), 2, torch.float32))
+        norms: Tensor = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())))
+        return norms
+    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), ACCURATE // 16), 2, torch.float32))

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.base import AdamLike, Requirement, as_real
+from adai.optim.adamlike import AdamLike, roots
+from adai.optim.base import Requirement
 
 __all__ = ["Padam"]
 
@@ -40,6 +41,7 @@ class Padam(AdamLike):
         eps: :math:`\epsilon > 0`.
         weight_decay: :math:`\lambda \ge 0`; :math:`\lambda \theta` is added to the gradient.
         maximize: ascend instead of descend.
+        foreach, capturable, differentiable: as for :class:`~adai.optim.adai.Adai`.
 
     Raises:
         ValueError: a hyperparameter is outside its range.
@@ -60,18 +62,19 @@ class Padam(AdamLike):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
     ) -> None:
         options = {"lr": lr, "betas": betas, "partial": partial, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, **options, maximize=maximize)
+        paths = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+        super().__init__(params, **options, maximize=maximize, **paths)
 
-    def _second_moment(self, state: dict[str, Any]) -> Tensor:
-        v_max = as_real(state["max_exp_avg_sq"])
-        return torch.maximum(v_max, as_real(state["exp_avg_sq"]), out=v_max)
-
-    def _descend(
-        self, theta: Tensor, m: Tensor, root: Tensor, lr: float, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        theta.addcdiv_(m, root.pow_(2 * group["partial"]), value=-lr)
+    def _denominators(self, states: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
+        torch._foreach_maximum_(states["max_exp_avg_sq"], states["exp_avg_sq"])
+        denominators = roots(states["max_exp_avg_sq"], group["eps"])
+        torch._foreach_pow_(denominators, 2 * group["partial"])
+        return denominators
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.base import AdamLike, Requirement, as_real
+from adai.optim.adamlike import AdamLike
+from adai.optim.base import Requirement, as_real
 
 __all__ = ["Yogi"]
 
@@ -40,6 +42,7 @@ class Yogi(AdamLike):
         initial_accumulator: :math:`v_0 \ge 0`.
         weight_decay: :math:`\lambda \ge 0`; :math:`\lambda \theta` is added to the gradient.
         maximize: ascend instead of descend.
+        foreach, capturable, differentiable: as for :class:`~adai.optim.adai.Adai`.
 
     Raises:
         ValueError: a hyperparameter is outside its range.
@@ -57,22 +60,25 @@ class Yogi(AdamLike):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "initial_accumulator": initial_accumulator}
-        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize)
+        paths = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+        super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize, **paths)
 
     def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         state = super()._new_state(param, group)
         as_real(state["exp_avg_sq"]).fill_(group["initial_accumulator"])
         return state
 
-    def _accumulate(self, v: Tensor, g_squared: Tensor, beta2: float) -> None:
-        v.addcmul_((v - g_squared).sign_(), g_squared, value=beta2 - 1)
-
-    def _descend(
-        self, theta: Tensor, m: Tensor, root: Tensor, lr: float, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        theta.addcdiv_(m, root, value=-lr)
+    def _accumulate(self, exp_avg_sqs: list[Tensor], grads: list[Tensor], beta2: float) -> None:
+        squares = torch._foreach_mul(grads, grads)
+        with torch.no_grad():  # a sign has no slope, and autograd would keep what is overwritten below
+            signs = torch._foreach_sub(exp_avg_sqs, squares)
+            torch._foreach_sign_(signs)
+        torch._foreach_addcmul_(exp_avg_sqs, signs, squares, value=beta2 - 1)
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -46,7 +46,8 @@ def adai_step(parameters: list[Parameter], gradients: list[np.ndarray | None], d
     if not active:
         return
 
-    v_bar = np.mean(np.concatenate([p.v_hat().ravel() for p in active]))
+    v_hats = np.concatenate([p.v_hat().ravel() for p in active])
+    v_bar = v_hats.mean() if v_hats.size else 0.0
     for p in active:
         ratio = p.v_hat() / v_bar if v_bar > 0 else np.zeros_like(p.theta)
         p.beta1s.append(np.clip(1 - p.beta0 * ratio ** (1 / (3 - 2 * p.dampening)), 0, 1 - p.eps))

@@ -347,7 +347,7 @@ def test_parameters_of_several_precisions_share_one_mean():
         ({"lr": -0.1}, r"lr is -0\.1, but must satisfy 0 <= lr < inf"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"lr": float("inf")}, "lr is inf"),
-        ({"lr": torch.ones(2)}, r"lr must be a number.*\(2,\)"),
+        ({"lr": torch.ones(2)}, r"Tensor lr must be 1-element, but it has shape \(2,\)"),
         ({"betas": (-0.1, 0.99)}, r"beta0 .*is -0\.1, but must satisfy 0 <= beta0"),
         ({"betas": (0.1, 1.0)}, r"beta2 .*is 1\.0, but must satisfy 0 <= beta2 < 1"),
         ({"betas": (0.1, -0.5)}, r"beta2 .*is -0\.5"),
@@ -493,6 +493,7 @@ def test_zero_grad_does_what_torchs_does(set_to_none):
     assert set_to_none or torch.equal(ours.grad, torchs.grad)
 
 
+@pytest.mark.skipif(torch.__version__ < (2, 6), reason="torch has named parameters from 2.6 on")
 def test_named_parameters_keep_their_names():
     optimizer = Adai(torch.nn.Linear(2, 1).named_parameters())
     assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch._dynamo.testing
 
-from adai import Adai, AdaiV2, AdaiW
+from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
 from adai.book.operations import Operations
 
 FAMILY = pytest.mark.parametrize(
@@ -24,6 +24,7 @@ FAMILY = pytest.mark.parametrize(
     ],
     ids=["Adai", "AdaiW", "AdaiV2", "maximize"],
 )
+OURS = pytest.mark.parametrize("optimizer", [Adai, AdaiW, AdaiV2, AdaBound, Padam, Yogi])
 SHAPES = [(), (1,), (7,), (3, 4), (2, 3, 2, 2), (260, 260)]
 needs_compiler = pytest.mark.skipif(
     not (os.environ.get("CI") or shutil.which(os.environ.get("CXX", "g++"))), reason="there is no C++ compiler"
@@ -91,10 +92,16 @@ def test_the_compiled_path_takes_channels_last_and_leaves_odd_layouts_to_the_oth
     assert_close(layouts(True), layouts(False), 1e-5)
 
 
-def test_without_a_compiler_the_compiled_path_is_refused_by_name(monkeypatch):
+@pytest.mark.parametrize("optimizer", [Adai, AdaiW, AdaiV2])
+def test_without_a_compiler_the_compiled_path_is_refused_by_name(optimizer, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(RuntimeError, match="no-such-compiler"):
-        Adai(start(), fused=True)
+        optimizer(start(), fused=True)
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match=r"no C\+\+ compiler g\+\+ or clang\+\+ or cl: install one"):
+        optimizer(start(), fused=True)
+    optimizer(start())  # the default needs none
 
 
 @pytest.mark.parametrize("path", [{"foreach": True}, {"differentiable": True}])
@@ -103,11 +110,13 @@ def test_paths_that_exclude_each_other_are_refused(path):
         Adai(start(), fused=True, **path)
 
 
-@FAMILY
-def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_of_tensors(optimizer, options):
+@pytest.mark.parametrize(
+    ("optimizer", "most"), [(Adai, 32), (AdaiW, 32), (AdaiV2, 36), (AdaBound, 32), (Padam, 32), (Yogi, 32)]
+)
+def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_of_tensors(optimizer, most):
     def operations(tensors):
         params = start(torch.float32, [(5,)] * tensors)
-        torch_optimizer = optimizer(params, **options, foreach=True)
+        torch_optimizer = optimizer(params, weight_decay=0.01, foreach=True)
         for param in params:
             param.grad = torch.randn_like(param)
         torch_optimizer.step()
@@ -115,7 +124,7 @@ def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_o
             torch_optimizer.step()
         return counted.count
 
-    assert operations(3) == operations(200) <= (37 if optimizer is AdaiV2 else 32)
+    assert operations(3) == operations(200) <= most
 
 
 def test_a_step_through_which_gradients_flow_gives_the_same_result():
@@ -342,26 +351,73 @@ def test_a_skipped_step_of_a_gradient_scaler_leaves_the_state_alone():
         assert all(torch.equal(value, before[index][name]) for name, value in state.items())
 
 
+@OURS
 @pytest.mark.parametrize(
-    ("params", "message"),
+    ("params", "error", "message"),
     [
-        (lambda: [torch.ones(3, requires_grad=True) * 2], "can't optimize a non-leaf"),
-        (lambda: [[1.0, 2.0]], "optimizer can only optimize Tensors"),
-        (lambda: torch.nn.Parameter(torch.ones(2)), "params argument given to the optimizer should be an iterable"),
+        (lambda: [], ValueError, "empty parameter list"),
+        (lambda: [torch.ones(3, requires_grad=True) * 2], ValueError, "can't optimize a non-leaf"),
+        (lambda: [[1.0, 2.0]], TypeError, "optimizer can only optimize Tensors"),
+        (lambda: torch.nn.Parameter(torch.ones(2)), TypeError, "should be an iterable"),
+        (lambda: [torch.ones(2), torch.ones(3, 4, dtype=torch.int64)], ValueError, r"parameter 1 .*\(3, 4\).*int64"),
     ],
-    ids=["not a leaf", "no tensor", "a bare tensor"],
+    ids=["nothing", "not a leaf", "no tensor", "a bare tensor", "integers"],
 )
-def test_what_is_no_parameter_is_refused(params, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        Adai(params())
+def test_what_is_no_parameter_is_refused(optimizer, params, error, message):
+    with pytest.raises(error, match=message):
+        optimizer(params())
+    good = optimizer([torch.nn.Parameter(torch.ones(2))])
+    if message.startswith(("can't", "parameter", "optimizer can")):
+        with pytest.raises(error, match=message):
+            good.add_param_group({"params": params()})
+        assert len(good.param_groups) == 1
 
 
-def test_the_same_parameter_twice_is_refused():
+@OURS
+def test_the_same_parameter_twice_is_refused(optimizer):
     param = torch.nn.Parameter(torch.ones(2))
-    optimizer = Adai([param])
+    torch_optimizer = optimizer([param])
     with pytest.raises(ValueError, match="appear in more than one"):
-        optimizer.add_param_group({"params": [param]})
-    assert len(optimizer.param_groups) == 1
+        torch_optimizer.add_param_group({"params": [param]})
+    assert len(torch_optimizer.param_groups) == 1
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        optimizer([param, param])
+
+
+@OURS
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"lr": None}, "lr=None"),
+        ({"lr": "0.1"}, "lr='0.1'"),
+        ({"betas": 0.9}, "betas=0.9"),
+        ({"eps": None}, "eps=None"),
+    ],
+)
+def test_a_hyperparameter_that_is_no_number_is_named(optimizer, options, named):
+    with pytest.raises(TypeError, match=rf"must be numbers.*{named}"):
+        optimizer(start(), **options)
+    good = optimizer(start())
+    with pytest.raises(TypeError, match=named):
+        good.add_param_group({"params": start(), **options})
+    assert len(good.param_groups) == 1
+
+
+@OURS
+@pytest.mark.parametrize("missing", ["lr", "betas", "eps", "weight_decay"])
+def test_a_state_without_a_hyperparameter_is_refused(optimizer, missing):
+    torch_optimizer = optimizer(start())
+    saved = copy.deepcopy(torch_optimizer.state_dict())
+    del saved["param_groups"][0][missing]
+    with pytest.raises(ValueError, match=f"not one of {optimizer.__name__}: its groups lack {missing}"):
+        torch_optimizer.load_state_dict(saved)
+
+
+@OURS
+def test_a_models_state_dict_is_refused(optimizer):
+    model = torch.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="not an optimizer's state_dict: it lacks param_groups, state"):
+        optimizer(model.parameters()).load_state_dict(model.state_dict())
 
 
 def test_numpy_seeds_nothing_here():

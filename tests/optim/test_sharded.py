@@ -7,11 +7,13 @@ from functools import partial
 import pytest
 import torch
 import torch.distributed as dist
+import torch.distributed.fsdp
 import torch.multiprocessing as mp
 from torch import nn
 
-from adai import Adai, AdaiW
+from adai import AdaBound, Adai, AdaiW, Padam, Yogi
 
+FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public from torch 2.6 on
 STEPS = 20
 PROCESSES = 3
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch was built without gloo")
@@ -52,7 +54,8 @@ def process(rank, port, folder):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=PROCESSES)
     try:
-        results = {(work.__name__, name): work(OPTIMIZERS[name], rank) for work in WORKS for name in OPTIMIZERS}
+        works = [work for work in WORKS if FSDP2 or work not in (with_fsdp, with_fsdp_resumed)]
+        results = {(work.__name__, name): work(OPTIMIZERS[name], rank) for work in works for name in OPTIMIZERS}
         results["error"] = with_zero_unaware(rank)
         if rank == 0:
             torch.save(results, folder / "results.pt")
@@ -121,7 +124,9 @@ def with_zero(optimizer, rank):
 
     network = nn.parallel.DistributedDataParallel(model())
     kind, options = optimizer.func, optimizer.keywords
-    sharded = ZeroRedundancyOptimizer(network.parameters(), kind, mean_over=dist.group.WORLD, **options)
+    if issubclass(kind, Adai):
+        options = options | {"mean_over": dist.group.WORLD}
+    sharded = ZeroRedundancyOptimizer(network.parameters(), kind, **options)
     train(network, sharded, range(STEPS), rank)
     return network.module.state_dict()
 
@@ -137,12 +142,20 @@ def with_zero_unaware(rank):
 
 
 WORKS = [with_ddp, with_fsdp, with_fsdp_resumed, with_zero]
-OPTIMIZERS = {"Adai": partial(Adai, lr=0.1, weight_decay=0.01), "AdaiW": partial(AdaiW, lr=0.1)}
+OPTIMIZERS = {
+    "Adai": partial(Adai, lr=0.1, weight_decay=0.01),
+    "AdaiW": partial(AdaiW, lr=0.1),
+    "AdaBound": partial(AdaBound, lr=0.01, gamma=0.1),
+    "Padam": partial(Padam, lr=0.01),
+    "Yogi": partial(Yogi, lr=0.01),
+}
 
 
 @pytest.mark.parametrize("work", [work.__name__ for work in WORKS])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_processes_that_share_a_model_train_as_one_does(work, optimizer, results):
+    if (work, optimizer) not in results:
+        pytest.skip("this torch has no public FSDP2")
     assert_equal(results[work, optimizer], alone(OPTIMIZERS[optimizer]))
 
 
