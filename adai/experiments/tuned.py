@@ -8,9 +8,9 @@ from adai import records
 from adai.experiments import images, rates, table1
 from adai.experiments.table1 import figure, table
 from adai.optim import settings
-from adai.records import Record, Spec
+from adai.records import Spec
 
-__all__ = ["figure", "load", "runs", "table"]
+__all__ = ["figure", "runs", "table"]
 
 
 def runs(scale: str) -> dict[str, Spec]:
@@ -20,15 +20,6 @@ def runs(scale: str) -> dict[str, Spec]:
         RecordError: the records of `rates` at this scale are of several data sets.
     """
     return _runs(scale, rates.chosen(records.load("rates", scale=scale)))
-
-
-def load(scale: str) -> list[Record]:
-    """The records of these runs that there are.
-
-    Raises:
-        RecordError: they are of several data sets.
-    """
-    return records.of(runs(scale).values())
 
 
 def _runs(scale: str, factors: dict[str, float]) -> dict[str, Spec]:
