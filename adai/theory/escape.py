@@ -243,6 +243,11 @@ def _compiled(
                     m[j] = (1 - grain) * m[j] + grain * g[j]
                     fresh[j] *= 1 - grain
                     u[j] -= root[j] * (lr * (m[j] / (1 - fresh[j])))
+            beyond = False
+            for j in range(n):
+                beyond |= u[j] > rim[j]
+            if not beyond:
+                continue
             for j in range(n):
                 if u[j] > rim[j] and left[p, j] == 0:
                     left[p, j] = step
@@ -254,16 +259,15 @@ def _compiled(
 
 @numba.njit(inline="always")
 def _data_gradient(u, root, data, batch, key, counter, g):
-    n, samples = len(u), np.uint64(len(data))
+    n, samples, low = len(u), np.uint64(len(data)), np.uint64(0xFFFFFFFF)
     g[:] = 0.0
     for _ in range(batch // 2):
         drawn = _random(key, counter)
         counter += 1
-        for row in (((drawn & np.uint64(0xFFFFFFFF)) * samples) >> np.uint64(32),
-                    ((drawn >> np.uint64(32)) * samples) >> np.uint64(32)):  # fmt: skip
-            for j in range(n):
-                x = u[j] - data[row, j]
-                g[j] += (2 * (x * x) - 16) * x
+        one, two = ((drawn & low) * samples) >> np.uint64(32), ((drawn >> np.uint64(32)) * samples) >> np.uint64(32)
+        for j in range(n):  # two rows in one pass: a vector loop over so few coordinates is mostly overhead
+            x, y = u[j] - data[one, j], u[j] - data[two, j]
+            g[j] += (2 * (x * x) - 16) * x + (2 * (y * y) - 16) * y
     for j in range(n):
         g[j] = root[j] * (g[j] / batch + 2.5)
     return counter
@@ -306,11 +310,10 @@ def _with_torch(
         counter = (step - 1) * words + torch.arange(words, device=device)
         drawn = _mix_torch(keys[:, None] + _wrap(GOLDEN) * (counter + 1))
         if batch:
-            rows = torch.stack([drawn & 0xFFFFFFFF, _shift(drawn, 32)], dim=2).flatten(1) * len(data)
             g = torch.zeros_like(u)
-            for row in (rows >> 32).unbind(1):
-                x = u - data[row]
-                g = g + (2 * (x * x) - 16) * x
+            for one, two in zip((drawn & 0xFFFFFFFF).unbind(1), _shift(drawn, 32).unbind(1), strict=True):
+                x, y = (u - data[half * len(data) >> 32] for half in (one, two))
+                g = g + ((2 * (x * x) - 16) * x + (2 * (y * y) - 16) * y)
             g = root * (g / batch + 2.5)
         else:
             toss, bend = (_heads_torch(drawn).double() - 32) / 4, 3 * (u * u) - 1
