@@ -239,7 +239,8 @@ def _compiled(
                     v[j] = beta2 * v[j] + (1 - beta2) * (g[j] * g[j])
                     total += v[j]
                 for j in range(n):
-                    grain = max(min(beta1 * (v[j] / (total / n)), 1.0), eps)  # 1 - beta_1
+                    # 1 - beta_1; its least where all gradients were zero so far, as in `adai.optim.Adai`.
+                    grain = max(min(beta1 * (v[j] / (total / n)), 1.0), eps) if total > 0 else eps
                     m[j] = (1 - grain) * m[j] + grain * g[j]
                     fresh[j] *= 1 - grain
                     u[j] -= root[j] * (lr * (m[j] / (1 - fresh[j])))
@@ -333,7 +334,7 @@ def _with_torch(
         else:
             v = beta2 * v + (1 - beta2) * (g * g)
             mean = sum(v.unbind(1))[:, None] / n
-            grain = (beta1 * (v / mean)).clamp(max=1.0).clamp(min=eps)
+            grain = torch.where(mean > 0, beta1 * (v / mean), 0.0).clamp(eps, 1.0)
             m, fresh = (1 - grain) * m + grain * g, fresh * (1 - grain)
             move = lr * (m / (1 - fresh))
         u = u - root * move
