@@ -6,6 +6,7 @@ Cases, seeds and the predictions of `expected` were written down before any of t
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from adai.measurements import Measurement, Result
@@ -28,7 +29,6 @@ FIGURE5 = {
 ETA = 0.01
 """Effective learning rate in the double wells: small enough for a diffusion, to some percent."""
 BARRIER = 0.25
-WALL = -2.5
 
 
 def runs(scale: str) -> dict[str, Measurement]:
@@ -226,37 +226,42 @@ def effective(case: dict) -> list[tuple[float, float, float]]:
 def expected(case: dict, rim: float = 0.5) -> list[float]:
     """Mean steps until each coordinate of wells is beyond its rim, exact for the diffusion: no barrier need be high.
 
-    Without inertia by quadrature, with inertia from the backward equation of the phase-space process. Infinite for a
-    coordinate that has no exit, and for a particle without inertia where noise vanishes on the way.
+    Infinite for a coordinate that has no exit, and for a particle without inertia where noise vanishes on the way.
     """
+    numbers = enumerate(effective(case))
+    return [
+        math.inf
+        if j in case["bound"]
+        else _first_passage(case["profile"], T, unit / (1 - inertia), inertia > 0, rim) / unit
+        for j, (unit, T, inertia) in numbers
+    ]
+
+
+@cache
+def _first_passage(profile: str, T: float, M: float, inert: bool, rim: float) -> float:
+    """Mean time in units of u; by quadrature without inertia, else from the backward equation in phase space."""
     import numpy as np
 
     from adai.theory.kramers import passage_time, phase_space_time
 
     bend = 3**-0.5
-    shapes = {
+    shape = {
         "constant": lambda u: np.ones_like(u),
-        "stepped": lambda u: np.where(np.abs(u) < bend, 0.5, 1.0),
+        "stepped": lambda u: 0.75 + np.sign(np.round(np.abs(u) - bend, 9)) / 4,  # the mean at the jump itself
         "curvature": lambda u: np.abs(3 * u**2 - 1) / 2,
-    }
+    }[profile]
+    wall = rim - 2.75 * (rim + bend)  # so that a face of either grid lies at the point of inflection
 
     def slope(u: Any) -> Any:
         return u**3 - u
 
-    times = []
-    for j, (unit, T, inertia) in enumerate(effective(case)):
+    def D(u: Any) -> Any:
+        return T * shape(u)
 
-        def D(u: Any, T: float = T) -> Any:
-            return T * shapes[case["profile"]](u)
-
-        M = unit / (1 - inertia)  # gamma M = 1
-        if j in case["bound"] or (case["profile"] == "curvature" and inertia == 0):
-            times.append(math.inf)
-        elif inertia == 0:
-            times.append(passage_time(slope, -1.0, rim, WALL, D, kinks=(-bend, bend)) / unit)
-        else:
-            times.append(phase_space_time(slope, -1.0, rim, WALL, D, M, 1 / M) / unit)
-    return times
+    if inert:
+        cells = (352, 80) if profile == "stepped" else (176, 44)
+        return phase_space_time(slope, -1.0, rim, wall, D, M, 1 / M, cells)  # gamma M = 1
+    return math.inf if profile == "curvature" else passage_time(slope, -1.0, rim, wall, D, kinks=(-bend, bend))
 
 
 # ── estimates ─────────────────────────────────────────────────────────────────────────────────────────────────────
