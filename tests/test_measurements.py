@@ -12,8 +12,8 @@ from adai.experiments import escape
 from adai.measurements import Measurement, Result
 
 SPEC = Measurement(experiment="escape", scale="paper", name="few", settings={"seed": 3, "cases": [
-    escape._figure5("momentum", 0.3, particles=3),
-    escape._well("adai", 1, 3, k=(1, 2), each=True),
+    escape.styblinski_tang("momentum", 0.3, particles=3),
+    escape.well("adai", 1, 3, k=(1, 2), each=True),
 ]})  # fmt: skip
 
 

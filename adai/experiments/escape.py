@@ -48,25 +48,25 @@ def runs(scale: str) -> dict[str, Measurement]:
 
 def _parts() -> dict[str, list[dict]]:
     return {
-        "figure5": [_figure5(o, x) for x in INVERSE_SHARPNESS for o in FIGURE5],
+        "figure5": [styblinski_tang(o, x) for x in INVERSE_SHARPNESS for o in FIGURE5],
         "readings": _readings(),
-        "distribution": [_figure5(o, x, particles=2000) for x in (0.3, 0.5, 0.8) for o in FIGURE5],
-        "heights": [_well(o, height, particles=1000) for height in (0.5, *range(1, 9)) for o in RULES],
+        "distribution": [styblinski_tang(o, x, particles=2000) for x in (0.3, 0.5, 0.8) for o in FIGURE5],
+        "heights": [well(o, height, particles=1000) for height in (0.5, *range(1, 9)) for o in RULES],
         "profiles": [
-            *(_well(o, h, 1000, profile="stepped") for h in range(1, 6) for o in ("sgd", "momentum")),
+            *(well(o, h, 1000, profile="stepped") for h in range(1, 6) for o in ("sgd", "momentum")),
             *(
-                _well("sgd", h, 500, profile="curvature", eta=eta, max_steps=1_000_000)
+                well("sgd", h, 500, profile="curvature", eta=eta, max_steps=1_000_000)
                 for h in (1, 2)
                 for eta in (0.04, 0.02, 0.01, 0.005, 0.0025)
             ),
         ],
-        "damping": [_well("averaged", 5, 1000, beta1=1 - 10 ** (-j / 2)) for j in range(9)],
+        "damping": [well("averaged", 5, 1000, beta1=1 - 10 ** (-j / 2)) for j in range(9)],
         "across": [
-            *(_well(o, 5, 1000, k=(1, across), bound=(1,)) for across in (1, 3, 10, 30) for o in BOUND),
-            *(_well(o, 5, 1000, k=(10, 1), eta=ETA / 10, bound=(1,)) for o in BOUND),
+            *(well(o, 5, 1000, k=(1, across), bound=(1,)) for across in (1, 3, 10, 30) for o in BOUND),
+            *(well(o, 5, 1000, k=(10, 1), eta=ETA / 10, bound=(1,)) for o in BOUND),
         ],
         "directions": [
-            _well(o, 8, 400, k=(1, 2, 4), follows=follows, each=True)
+            well(o, 8, 400, k=(1, 2, 4), follows=follows, each=True)
             for follows in (True, False)
             for o in ("sgd", "adai", "adam")
         ],
@@ -74,7 +74,8 @@ def _parts() -> dict[str, list[dict]]:
     }
 
 
-def _figure5(optimizer: str, inverse: float, particles: int = REPEATS, **changes: Any) -> dict:
+def styblinski_tang(optimizer: str, inverse: float, particles: int = REPEATS, **changes: Any) -> dict:
+    """A case of Figure 5 at 1/k = inverse; changes are to the case or to the optimizer's rule."""
     case = {
         "loss": "styblinski",
         "k": 1 / inverse,
@@ -89,10 +90,10 @@ def _figure5(optimizer: str, inverse: float, particles: int = REPEATS, **changes
 def _readings() -> list[dict]:
     """What Appendix E leaves open: what counts as outside, the data's scale, the convention, Adam's memory."""
     return [
-        *(_figure5(o, x, each=True) for x in INVERSE_SHARPNESS[:5] for o in FIGURE5),
-        *(_figure5(o, x, noise_scaled=True, max_steps=20_000) for x in INVERSE_SHARPNESS for o in FIGURE5),
-        *(_figure5("momentum", x, weight=0.1, max_steps=100_000) for x in INVERSE_SHARPNESS),
-        *(_figure5("adam", x, beta2=beta2) for x in INVERSE_SHARPNESS for beta2 in (0.99, 0.9999)),
+        *(styblinski_tang(o, x, each=True) for x in INVERSE_SHARPNESS[:5] for o in FIGURE5),
+        *(styblinski_tang(o, x, noise_scaled=True, max_steps=20_000) for x in INVERSE_SHARPNESS for o in FIGURE5),
+        *(styblinski_tang("momentum", x, weight=0.1, max_steps=100_000) for x in INVERSE_SHARPNESS),
+        *(styblinski_tang("adam", x, beta2=beta2) for x in INVERSE_SHARPNESS for beta2 in (0.99, 0.9999)),
     ]
 
 
@@ -111,7 +112,7 @@ def _rule(optimizer: str, eta: float, deviation: float, beta1: float) -> dict:
     }[optimizer]
 
 
-def _well(
+def well(
     optimizer: str,
     height: float,
     particles: int,
@@ -148,7 +149,7 @@ def _well(
 
 def _batch(optimizer: str, batch: int) -> dict:
     """One well, one learning rate for each optimizer, and the batch size as the axis; all are alike at batch 4."""
-    case = _well(optimizer, 4, 1000)
+    case = well(optimizer, 4, 1000)
     return case | {"batch": batch, "variance": [4 / batch * v for v in case["variance"]]}
 
 
@@ -161,19 +162,20 @@ def measure(spec: Measurement) -> list[list]:
 
     Where a case follows each coordinate, a list for each; else the first coordinate that leaves ends the run.
     """
-    return [_steps(case, spec.settings["seed"]) for case in spec.settings["cases"]]
+    return [times(case, spec.settings["seed"]) for case in spec.settings["cases"]]
 
 
 def repeat(result: Result, particles: int = 2) -> Iterable[str]:
     """Run the first particles of each case again, and say where they differ."""
     for number, (case, recorded) in enumerate(zip(result.spec.settings["cases"], result.found, strict=True)):
-        again = _steps(case | {"particles": particles}, result.spec.settings["seed"])
+        again = times(case | {"particles": particles}, result.spec.settings["seed"])
         kept = [row[:particles] for row in recorded] if case["each"] else recorded[:particles]
         if again != kept:
             yield f"case {number}: its first particles left at steps {kept}, a rerun gives {again}"
 
 
-def _steps(case: dict, seed: int) -> list:
+def times(case: dict, seed: int) -> list:
+    """The steps at which the particles of one case left, as in `measure`."""
     from adai.theory.escape import Rule, StyblinskiTang, Wells, escape_steps
 
     if case["loss"] == "styblinski":

@@ -46,14 +46,14 @@ def test_predictions_follow_the_laws_they_are_meant_to_tell_apart():
 
 
 def test_inertia_of_adai_depends_on_the_share_of_the_noise():
-    case = escape._well("adai", 5, 1, k=(1, 3), bound=(1,))
+    case = escape.well("adai", 5, 1, k=(1, 3), bound=(1,))
     assert [inertia for _, _, inertia in escape.effective(case)] == pytest.approx([0.95, 0.85])
     assert escape.expected(case)[1] == math.inf
 
 
 def test_noise_that_vanishes_on_the_way_lets_nobody_out():
-    assert escape.expected(escape._well("sgd", 2, 1, profile="curvature")) == [math.inf]
-    (low,), (high,) = (escape.expected(escape._well("sgd", 2, 1, profile=p)) for p in ("constant", "stepped"))
+    assert escape.expected(escape.well("sgd", 2, 1, profile="curvature")) == [math.inf]
+    (low,), (high,) = (escape.expected(escape.well("sgd", 2, 1, profile=p)) for p in ("constant", "stepped"))
     assert low < high < math.inf
 
 
