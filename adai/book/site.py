@@ -71,7 +71,9 @@ def inline_svg(source: str, name: str, alt: str) -> str:
     title.text = alt
     root.insert(0, title)
     root.attrib.pop("height", None)  # it follows from the width and the viewBox
-    root.attrib.update({"id": name, "class": "adai-figure", "role": "img", "aria-labelledby": f"{name}-title"})
+    # What an image holds is hidden from screen readers, which must find the link that starts an animation.
+    role = "img" if root.find(f".//{{{SVG}}}animate") is None else "group"
+    root.attrib.update({"id": name, "class": "adai-figure", "role": role, "aria-labelledby": f"{name}-title"})
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -80,6 +82,8 @@ def _inline_attribute(key: str, value: str, name: str) -> str:
         return f"{name}-{value}"
     if key in ("href", f"{{{XLINK}}}href"):
         return re.sub(r"^#", f"#{name}-", value)
+    if key == "begin":  # of an animation: the element whose event starts it
+        return f"{name}-{value}"
     value = re.sub(r"url\((['\"]?)#", rf"url(\1#{name}-", value)
     for colour, variable in THEMED.items():
         value = re.sub(re.escape(colour), variable, value, flags=re.IGNORECASE)
