@@ -269,6 +269,37 @@ def _first_passage(profile: str, T: float, M: float, inert: bool, rim: float) ->
 # ── estimates ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def cases(result: Result, **wanted: Any) -> list[tuple[dict, "np.ndarray"]]:
+    """Settings and steps of the cases of a result whose settings have these values, in their order."""
+    import numpy as np
+
+    pairs = zip(result.spec.settings["cases"], result.found, strict=True)
+    return [(case, np.array(steps)) for case, steps in pairs if all(case[k] == v for k, v in wanted.items())]
+
+
+def ratio(case: dict, steps: "np.ndarray") -> tuple[float, float]:
+    """Mean time of a case of wells over what is expected of the first coordinate, and its standard error."""
+    exact = expected(case)[0]
+    return float(steps.mean() / exact), float(steps.std(ddof=1) / exact / len(steps) ** 0.5)
+
+
+def redrawn_means(steps: "np.ndarray", draws: int) -> "np.ndarray":
+    """Mean steps of runs as they are, and of as many runs drawn from them anew, with replacement.
+
+    Args:
+        steps: shape (points, runs).
+        draws: how often to draw; from a fixed seed.
+
+    Returns:
+        Shape (1 + draws, points); the first row has the runs' own means.
+    """
+    import numpy as np
+
+    chosen = np.random.default_rng(SEED).integers(steps.shape[1], size=(draws, *steps.shape))
+    drawn = np.take_along_axis(np.broadcast_to(steps, chosen.shape), chosen, axis=2)
+    return np.concatenate([steps.mean(axis=1)[None], drawn.mean(axis=2)])
+
+
 def rate(steps: Sequence[int], max_steps: int) -> tuple[float, float, float]:
     """Escapes per step, and its 95 % interval, from steps of which some may have been cut off.
 

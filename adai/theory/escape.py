@@ -96,7 +96,7 @@ class Wells:
         k: sharpness of each coordinate.
         variance: of the gradient's noise at the bottom, for each coordinate; k times it enters u.
         profile: how the noise changes on the way: `constant`; `stepped`, half the variance beyond the point of
-            inflection; `curvature`, in proportion to |f''|, zero at that point.
+            inflection; `curvature`, in proportion to the size of the second derivative, zero at that point.
         bound: coordinates that have no exit: a parabola u^2 - 1 of the same curvature 2k around -1.
         rim: where the clock stops, in u; 0 is the top.
 

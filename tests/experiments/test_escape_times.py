@@ -8,6 +8,7 @@ import yaml
 
 from adai import records
 from adai.experiments import escape
+from adai.measurements import Measurement, Result
 
 
 def test_figure_5_is_run_as_the_paper_describes_it():
@@ -75,6 +76,22 @@ def test_the_interval_covers_as_often_as_it_says():
         _, low, high = escape.rate([int(s) if s <= 1500 else 0 for s in steps], 1500)
         hits += low < 1e-3 < high
     assert hits / 2000 > 0.94
+
+
+def test_cases_are_found_by_their_settings():
+    spec = Measurement(experiment="escape", scale="paper", name="two", settings={"cases": [{"k": 1}, {"k": 2}]})
+    found = escape.cases(Result(spec, {}, [[3, 5], [7, 9]], 1.0), k=2)
+    assert [(case, steps.tolist()) for case, steps in found] == [({"k": 2}, [7, 9])]
+    case = escape.well("sgd", 2, 1)
+    exact = escape.expected(case)[0]
+    assert escape.ratio(case, np.array([exact, 3 * exact])) == pytest.approx((2.0, 1.0))
+
+
+def test_redrawn_means_spread_as_the_error_of_a_mean():
+    steps = np.random.default_rng(1).exponential(100, (3, 400))
+    means = escape.redrawn_means(steps, 2000)
+    assert means.shape == (2001, 3) and np.array_equal(means[0], steps.mean(axis=1))
+    assert means[1:].std(axis=0) == pytest.approx(steps.std(axis=1) / 20, rel=0.1)
 
 
 def test_the_papers_numbers_of_appendix_e_are_on_record():
