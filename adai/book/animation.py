@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 SVG = "http://www.w3.org/2000/svg"
+PLAY = "play"
+"""Id of the link that starts the motion."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def on_a_curve(
     for i in range(paths.shape[1]):
         for axis, values, start, factor, corner in zip("xy", (paths, heights), ends[0], scale, corners[0], strict=True):
             moved = ";".join(f"{v:.1f}" for v in start + factor * (values[:, i] - corner))
-            timing = {"dur": f"{seconds:g}s", "begin": "play.click", "fill": "freeze"}
+            timing = {"dur": f"{seconds:g}s", "begin": f"{PLAY}.click", "fill": "freeze"}
             ElementTree.SubElement(
                 mark[f"particle-{i}"], f"{{{SVG}}}animate", attributeName=axis, values=moved, **timing
             )
@@ -87,6 +89,6 @@ def _link(label: ElementTree.Element, parent: ElementTree.Element) -> None:
     """Puts the label into a link that leads to itself."""
     place = list(parent).index(label)
     parent.remove(label)
-    link = ElementTree.Element(f"{{{SVG}}}a", {"id": "play", "href": "#play", "aria-label": "play the animation"})
+    link = ElementTree.Element(f"{{{SVG}}}a", {"id": PLAY, "href": f"#{PLAY}", "aria-label": "play the animation"})
     link.append(label)
     parent.insert(place, link)

@@ -27,6 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.fileutil import copy_asset
 
 from adai.book import ledger
+from adai.book.animation import PLAY
 from adai.book.figures import EXPLORABLE, GRID, INK
 from adai.book.items import NOTEBOOK
 from adai.book.ledger import Entry
@@ -78,12 +79,12 @@ def inline_svg(source: str, name: str, alt: str) -> str:
 
 
 def _inline_attribute(key: str, value: str, name: str) -> str:
+    if PLAY in value and key in ("id", "href", "begin"):  # where hyphens would be read as minus
+        return value.replace(PLAY, f"{name}-{PLAY}".replace("-", "_"))
     if key == "id":
         return f"{name}-{value}"
     if key in ("href", f"{{{XLINK}}}href"):
         return re.sub(r"^#", f"#{name}-", value)
-    if key == "begin":  # of an animation: the element whose event starts it
-        return f"{name}-{value}"
     value = re.sub(r"url\((['\"]?)#", rf"url(\1#{name}-", value)
     for colour, variable in THEMED.items():
         value = re.sub(re.escape(colour), variable, value, flags=re.IGNORECASE)

@@ -46,6 +46,6 @@ def test_nothing_moves_unless_asked_and_a_keyboard_can_ask(drawn):
 
 def test_on_a_page_it_listens_to_its_own_link(drawn):
     page = ElementTree.fromstring(inline_svg(ElementTree.tostring(drawn, encoding="unicode"), "figure-7", "a cloud"))
-    assert {motion.get("begin") for motion in page.iter(f"{SVG}animate")} == {"figure-7-play.click"}
-    assert [link.get("id") for link in page.iter(f"{SVG}a")] == ["figure-7-play"]
+    assert {motion.get("begin") for motion in page.iter(f"{SVG}animate")} == {"figure_7_play.click"}
+    assert [link.get("id") for link in page.iter(f"{SVG}a")] == ["figure_7_play"]
     assert page.get("role") == "group"
