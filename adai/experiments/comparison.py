@@ -81,12 +81,14 @@ class Table:
         lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
         return "\n".join([self.title, *lines])
 
+    __repr__ = __str__
+
     def _repr_markdown_(self) -> str:
         heading, *rows = ("| " + " | ".join(line) + " |" for line in self.cells())
         return "\n".join([heading, "| --- |" + " ---: |" * (len(self.cells()[0]) - 1), *rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Table):
     """Rows by optimizer, in the experiment's order, with the scale and data set they all share."""
 

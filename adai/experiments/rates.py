@@ -58,6 +58,18 @@ def _spec(scale: str, optimizer: str, factor: float, decay: float) -> Spec:
     )
 
 
+def last_errors(records: Iterable[Record], quantity: str) -> dict[tuple[str, float, float], float]:
+    """The last epoch's error by optimizer and multiples of the paper's learning rate and weight decay."""
+    found = {}
+    for record in records:
+        paper = settings(record.spec.optimizer, "cifar")
+        factor, decay = (
+            float(f"{record.spec.hyperparameters[name] / paper[name].value:.6g}") for name in ("lr", "weight_decay")
+        )
+        found[record.spec.optimizer, factor, decay] = record.curves[quantity][-1]
+    return found
+
+
 def chosen(records: Iterable[Record], decay: float = 1) -> dict[str, float]:
     """The multiple of the paper's rate with the lowest held-out error, for each optimizer that has all its runs.
 
@@ -65,7 +77,7 @@ def chosen(records: Iterable[Record], decay: float = 1) -> dict[str, float]:
         records: runs of one scale.
         decay: the multiple of the paper's weight decay to choose at.
     """
-    errors = _errors(records, "held_out_error")
+    errors = last_errors(records, "held_out_error")
     best = {}
     for optimizer in images.LABELS:
         factors = (*FACTORS, *WIDER.get(optimizer, ()))
@@ -86,7 +98,7 @@ class Grid(Table):
 
     def cells(self) -> list[list[str]]:
         """One line for each optimizer; the rate that was chosen is marked."""
-        errors = _errors(self.records, "held_out_error")
+        errors = last_errors(self.records, "held_out_error")
         factors = sorted({*FACTORS, *(factor for factors in WIDER.values() for factor in factors)})
         lines = [["optimizer", "paper's rate", *(f"× {factor:g}" for factor in factors)]]
         for optimizer, label in images.LABELS.items():
@@ -118,7 +130,7 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    errors = _errors(comparable(records), "test_error")
+    errors = last_errors(comparable(records), "test_error")
     lowest = min(errors.values(), default=0.0)
     for axis, optimizer in zip(axes, COMPARED, strict=True):
         found = [[errors.get((optimizer, factor, decay), math.nan) for factor in FACTORS] for decay in DECAYS]
@@ -134,15 +146,3 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
         axis.set(title=images.LABELS[optimizer], xlabel="learning rate")
         axis.grid(False)
     axes[0].set_ylabel("weight decay")
-
-
-def _errors(records: Iterable[Record], quantity: str) -> dict[tuple[str, float, float], float]:
-    """The last epoch's error by optimizer and multiples of the paper's learning rate and weight decay."""
-    found = {}
-    for record in records:
-        paper = settings(record.spec.optimizer, "cifar")
-        factor, decay = (
-            float(f"{record.spec.hyperparameters[name] / paper[name].value:.6g}") for name in ("lr", "weight_decay")
-        )
-        found[record.spec.optimizer, factor, decay] = record.curves[quantity][-1]
-    return found
