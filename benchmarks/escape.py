@@ -58,7 +58,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=4000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     loss = StyblinskiTang(escape.training_data(), k=0.5)

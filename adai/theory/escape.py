@@ -82,7 +82,7 @@ class StyblinskiTang:
             "start": np.full(n, self.BOTTOM),
             "rim": np.full(n, self.TOP),
             "strength": np.zeros(n),
-            "data": np.ascontiguousarray(self.data * (self.k**0.5 if self.noise_scaled else 1.0), dtype=float),
+            "data": np.ascontiguousarray(self.data * self.k**0.5 if self.noise_scaled else self.data, dtype=float),
         }
 
 
@@ -224,15 +224,18 @@ def _compiled(
             else:
                 counter = _well_gradient(u, root, rim, strength, profile, key, counter, g)
             power1, power2 = power1 * beta1, power2 * beta2
+            beyond = False
             if form == 0:
                 for j in range(n):
                     m[j] = beta1 * m[j] + weight * g[j]
                     u[j] -= root[j] * (lr * m[j])
+                    beyond |= u[j] > rim[j]
             elif form == 1:
                 for j in range(n):
                     m[j] = beta1 * m[j] + (1 - beta1) * g[j]
                     v[j] = beta2 * v[j] + (1 - beta2) * (g[j] * g[j])
                     u[j] -= root[j] * (lr * (m[j] / (1 - power1)) / (np.sqrt(v[j] / (1 - power2)) + eps))
+                    beyond |= u[j] > rim[j]
             else:
                 total = 0.0
                 for j in range(n):
@@ -244,9 +247,7 @@ def _compiled(
                     m[j] = (1 - grain) * m[j] + grain * g[j]
                     fresh[j] *= 1 - grain
                     u[j] -= root[j] * (lr * (m[j] / (1 - fresh[j])))
-            beyond = False
-            for j in range(n):
-                beyond |= u[j] > rim[j]
+                    beyond |= u[j] > rim[j]
             if not beyond:
                 continue
             for j in range(n):
