@@ -87,8 +87,9 @@ class AdaBound(AdamLike):
     def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
         final_lr = group["final_lr"] * learning_rate(group) / group["base_lr"]
         elapsed = group["gamma"] * t
-        torch._foreach_clamp_min_(lengths, (final_lr * elapsed / (elapsed + 1)).unbind())
-        torch._foreach_clamp_max_(lengths, (final_lr * (1 + 1 / elapsed)).unbind())
+        share = elapsed / (elapsed + 1)  # from 0 to 1; its inverse is 1 + 1 / elapsed
+        torch._foreach_clamp_min_(lengths, (final_lr * share).unbind())
+        torch._foreach_clamp_max_(lengths, (final_lr / share).unbind())
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -186,21 +186,23 @@ class Adai(DenseOptimizer):
         beta2 = batch.group["betas"][1]
         batch.grads = self._descent(batch.params, batch.grads, batch.group)
         squares = batch.over_shards(sums_of_squares(batch.grads))
-        sums = torch.stack(batch["exp_avg_sq_sum"])
-        sums.lerp_(torch.stack([squares, torch.ones_like(squares)], dim=1), 1 - beta2)
-        torch._foreach_copy_(batch["exp_avg_sq_sum"], list(sums.unbind()))
-        batch.totals, batch.corrections2 = sums.unbind(1)
+        pairs = torch.stack([squares, torch.ones_like(squares)], dim=1).unbind()
+        torch._foreach_lerp_(batch["exp_avg_sq_sum"], list(pairs), 1 - beta2)
         one = torch.ones_like(batch["step"][0])
         torch._foreach_add_(batch["step"], [one] * len(batch["step"]))
 
     def _mean(self, batches: list[Batch]) -> Tensor:
-        sums = ((batch.totals / batch.corrections2).sum() for batch in batches)
+        sums = []
+        for batch in batches:
+            totals, corrections2 = torch.stack(batch["exp_avg_sq_sum"]).unbind(1)
+            batch.unbias = corrections2.reciprocal()
+            sums.append(totals.dot(batch.unbias))
         return mean_of(zip(sums, (batch.elements for batch in batches), strict=True), self.mean_over)
 
     def _scales(self, batch: Batch, v_bar: Tensor) -> list[Tensor]:
         """What makes of each tensor's v the 1 - beta1 that is clamped then: beta0 over bias correction and mean."""
         factor = self._beta0_factor(batch.group)
-        scales = (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal()
+        scales = batch.unbias / v_bar.to(batch.unbias)
         # Where the mean is 0 every v is 0, and so must be the product.
         scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(factor, 1)) * factor
         return list(scales.unbind())
@@ -230,9 +232,10 @@ class Adai(DenseOptimizer):
             _subtract(params, exp_avgs, lr)
             return
         # 1 - prod(beta1) grows by (1 - beta1) prod(beta1): again the running mean with every gradient replaced by 1.
-        if torch.is_grad_enabled():  # autograd still needs what the two lines below overwrite
-            _lerp_(corrections1, [torch.ones_like(one) for one in corrections1], one_minus_beta1)
-        else:
+        if params[0].device.type == "cpu" or torch.is_grad_enabled():
+            one = torch.ones_like(scales[0], dtype=params[0].dtype)
+            _lerp_(corrections1, [one] * len(corrections1), one_minus_beta1)
+        else:  # a GPU takes tensors of one shape by one kernel, and others one after the other
             torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
             torch._foreach_add_(corrections1, one_minus_beta1)
         if isinstance(lr, Tensor):
@@ -270,8 +273,6 @@ class Adai(DenseOptimizer):
             for param in group["params"]
             if self.state.get(param)
         ]
-        for _, _, batch in batches:
-            batch.totals, batch.corrections2 = torch.stack(batch["exp_avg_sq_sum"]).unbind(1)
         v_bar = self._mean([batch for _, _, batch in batches])
         for param, group, batch in batches:
             (one_minus_beta1,) = self._one_minus_beta1(batch["exp_avg_sq"], self._scales(batch, v_bar), group)

@@ -34,8 +34,7 @@ class Batch:
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: dict[str, list[Tensor]]
     ) -> None:
         self.group, self.params, self.grads, self.states = group, params, grads, states
-        self.totals: Tensor
-        self.corrections2: Tensor
+        self.unbias: Tensor
         self.elements = sum(param.numel() for param in params) * (2 if params[0].is_complex() else 1)
         self._shard_groups = _shard_groups(params[0])
         if params[0].is_complex() or _is_sharded(params[0]):
