@@ -177,4 +177,4 @@ def _norms_of_parts(tensor: Tensor) -> Tensor:
     if tensor.dim() > 1 and tensor.shape[0] >= 16:
         norms: Tensor = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())))
         return norms
-    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), ACCURATE // 16), 2, torch.float32))
+    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), ACCURATE // 8), 2, torch.float32))

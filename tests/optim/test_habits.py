@@ -111,12 +111,13 @@ def test_paths_that_exclude_each_other_are_refused(path):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "most"), [(Adai, 32), (AdaiW, 32), (AdaiV2, 36), (AdaBound, 32), (Padam, 32), (Yogi, 32)]
+    ("optimizer", "options", "most"),
+    [(one, {}, 30) for one in (Adai, AdaiW, AdaiV2, AdaBound, Padam, Yogi)] + [(AdaiV2, {"dampening": 0.5}, 34)],
 )
-def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_of_tensors(optimizer, most):
+def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_of_tensors(optimizer, options, most):
     def operations(tensors):
         params = start(torch.float32, [(5,)] * tensors)
-        torch_optimizer = optimizer(params, weight_decay=0.01, foreach=True)
+        torch_optimizer = optimizer(params, weight_decay=0.01, foreach=True, **options)
         for param in params:
             param.grad = torch.randn_like(param)
         torch_optimizer.step()
