@@ -168,15 +168,21 @@ class Adai(DenseOptimizer):
         for batch in batches:
             lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
             lr, options = learning_rate(batch.group), {name: batch.group[name] for name in self._hyperparameters}
-            for part, compiled in batch.parts():
-                kind: Any = type(self)  # mypy takes no class for hashable
+            compiled = batch.group["fused"] and self._none_missing(batch.group)
+            for part in batch.parts(compiled):
                 move: Callable[..., None] = self._move
                 if compiled:
-                    move = _compiled(kind, batch.params[0].dtype, *options.values())
+                    kind: Any = type(self)  # mypy takes no class for hashable
+                    shapes = tuple(batch.params[index].shape for index in part)
+                    move = _compiled(kind, shapes, *options.values())
                 move(*([tensors[index] for index in part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()
+
+    def _none_missing(self, group: dict[str, Any]) -> bool:
+        """Whether all that ever had a gradient have one: compiling each list that may be left would take minutes."""
+        return all(param.grad is not None for param in group["params"] if self.state.get(param))
 
     def _reduce(self, batch: Batch) -> None:
         """Brings the sum of each tensor's v up to date, and 1 - beta2^t beside it.
@@ -414,29 +420,17 @@ def _demand_a_compiler() -> None:
 
 
 @functools.cache
-def _compiled(optimizer: Any, *_settings: Any) -> Callable[..., None]:
-    """`_move` of one tensor as one pass over memory, compiled once for all sizes of tensors."""
-    # torch.compile limits how often one piece of code is compiled, so each setting gets a copy of its own.
+def _compiled(optimizer: Any, *_what: Any) -> Callable[..., None]:
+    """`_move` of a list of tensors as one pass over memory, compiled once for their shapes and the settings."""
+    # torch.compile limits how often one piece of code is compiled, so each list and setting gets a copy of its own.
     function = optimizer._move.__func__
     own = types.FunctionType(function.__code__.replace(), function.__globals__)
-    compiled = torch.compile(types.MethodType(own, optimizer), dynamic=True, fullgraph=True)
+    compiled = torch.compile(types.MethodType(own, optimizer), dynamic=False, fullgraph=True)
 
     def move(*arguments: Any) -> None:
-        *lists, (scale,), lr, options = arguments
+        *lists, scales, lr, options = arguments
         # A number would be compiled in, and each new learning rate compiled anew.
-        rate = torch.as_tensor(lr, dtype=scale.dtype, device=scale.device)
-        flat = _flattened([tensor for (tensor,) in lists])
-        path: Callable[..., None] = optimizer._move if flat is None else compiled
-        path(*([tensor] for tensor in flat or (tensor for (tensor,) in lists)), [scale], rate, options)
+        rate = torch.as_tensor(lr, dtype=scales[0].dtype, device=scales[0].device)
+        compiled(*lists, scales, rate, options)
 
     return move
-
-
-def _flattened(tensors: list[Tensor]) -> list[Tensor] | None:
-    """Views of one dimension on tensors that lie alike in memory, without gaps; None where they do not."""
-    first, *others = tensors
-    channels_last = first.dim() == 4 and first.is_contiguous(memory_format=torch.channels_last)
-    alike = all(other.stride() == first.stride() for other in others if other.shape == first.shape)
-    if not (alike and (channels_last or first.is_contiguous())):
-        return None
-    return [t.as_strided((t.numel(),), (1,)) if t.shape == first.shape else t for t in tensors]

@@ -18,10 +18,10 @@ ACCURATE = 2**20
 """Up to so many elements the CPU's float32 norm is right to 1e-5; over 50 million it is off by nearly a percent."""
 
 CACHED = 2**16
-"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache.
+"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache."""
 
-From so many elements on, a compiled pass, which goes to memory once, saves more than its call costs.
-"""
+COMPILED = 32
+"""Tensors that move by one compiled call: enough to make the call cheap, few enough to compile in some seconds."""
 
 
 class Batch:
@@ -51,30 +51,30 @@ class Batch:
             torch.distributed.all_reduce(sums, group=process_group)
         return sums
 
-    def parts(self) -> Iterator[tuple[list[int], bool]]:
-        """What moves together, and whether that is compiled.
+    def parts(self, compiled: bool = False) -> Iterator[list[int]]:
+        """What moves together.
 
-        Compiled, each large tensor by itself. Of the others all together, or one after the other, or on the CPU, if
-        nothing is asked for, as many as stay in its cache.
+        Compiled, so many tensors. Else all, or one after the other, or on the CPU, if nothing is asked for, as many as
+        stay in its cache.
         """
         group, sizes = self.group, [param.numel() for param in self.params]
-        large = [index for index, size in enumerate(sizes) if group.get("fused") and size >= CACHED]
-        yield from (([index], True) for index in large)
-        others = sorted(set(range(len(sizes))) - set(large)) if large else list(range(len(sizes)))
-        if group["foreach"] or (group["foreach"] is None and self.params[0].device.type != "cpu"):
-            most = float("inf")
-        else:
-            most = 0 if group["foreach"] is False or group["differentiable"] else CACHED
+        most = float("inf")
+        if compiled:
+            sizes, most = [1] * len(sizes), COMPILED
+        elif group["foreach"] is False or group["differentiable"]:
+            most = 0
+        elif group["foreach"] is None and self.params[0].device.type == "cpu":
+            most = CACHED
         part: list[int] = []
         elements = 0
-        for index in others:
-            if part and elements + sizes[index] > most:
-                yield part, False
+        for index, size in enumerate(sizes):
+            if part and elements + size > most:
+                yield part
                 part, elements = [], 0
             part.append(index)
-            elements += sizes[index]
+            elements += size
         if part:
-            yield part, False
+            yield part
 
 
 def batched(active: list[Active]) -> list[Batch]:
