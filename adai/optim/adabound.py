@@ -77,7 +77,8 @@ class AdaBound(AdamLike):
         """Adds a parameter group, whose present learning rate its bounds will be relative to.
 
         Raises:
-            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
+                optimizer is as before.
             TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
         """
         super().add_param_group(param_group)

@@ -148,7 +148,8 @@ class Adai(DenseOptimizer):
         """Adds a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
+                optimizer is as before.
             TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
             RuntimeError: ``fused=True``, and there is no C++ compiler.
         """
