@@ -88,8 +88,9 @@ class Adai(DenseOptimizer):
         foreach: True moves all tensors by the same few calls, False one after the other, which needs the least
             memory. Neither is the fastest without a compiler: all together on a GPU, as many as stay in the cache on
             a CPU.
-        fused: compile the step (:func:`torch.compile`): one pass over memory for each large tensor. Some seconds go
-            by once.
+        fused: compile the step (:func:`torch.compile`), so that it passes once over memory. That takes a fraction of a
+            second for each tensor, once for each setting. A group in which a gradient is missing that was there before
+            is moved without, since every other list of tensors would have to be compiled by itself.
         capturable: read no number from a device, so that a CUDA graph may contain the step. Then ``lr`` may be a
             tensor on the device.
         differentiable: let autograd follow the step, as when a learning rate is learned.
@@ -182,7 +183,7 @@ class Adai(DenseOptimizer):
             self._drop_spent_corrections()
 
     def _none_missing(self, group: dict[str, Any]) -> bool:
-        """Whether all that ever had a gradient have one: compiling each list that may be left would take minutes."""
+        """Whether all that ever had a gradient have one. Else any list may be left, and compiling each takes seconds."""
         return all(param.grad is not None for param in group["params"] if self.state.get(param))
 
     def _reduce(self, batch: Batch) -> None:
@@ -234,7 +235,7 @@ class Adai(DenseOptimizer):
         one_minus_beta1 = cls._one_minus_beta1(exp_avg_sqs, scales, options)
         _lerp_(exp_avgs, cls._driving_gradients(grads, one_minus_beta1, options), one_minus_beta1)
         if options["weight_decay"] and cls._decoupled_weight_decay:
-            torch._foreach_mul_(params, 1 - lr * options["weight_decay"])
+            _subtract(params, params, lr * options["weight_decay"])
         if corrections1[0].shape != params[0].shape:  # long since 1
             _subtract(params, exp_avgs, lr)
             return
