@@ -176,14 +176,14 @@ class Adai(DenseOptimizer):
                 if compiled:
                     kind: Any = type(self)  # mypy takes no class for hashable
                     shapes = tuple(batch.params[index].shape for index in part)
-                    move = _compiled(kind, shapes, *options.values())
+                    move = _compiled(kind, shapes, str(options))
                 move(*([tensors[index] for index in part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()
 
     def _none_missing(self, group: dict[str, Any]) -> bool:
-        """Whether all that ever had a gradient have one. Else any list may be left, and compiling each takes seconds."""
+        """Whether all that ever had a gradient have one; else any list may be left, and compiling each takes seconds."""
         return all(param.grad is not None for param in group["params"] if self.state.get(param))
 
     def _reduce(self, batch: Batch) -> None:
