@@ -183,7 +183,7 @@ class Adai(DenseOptimizer):
             self._drop_spent_corrections()
 
     def _none_missing(self, group: dict[str, Any]) -> bool:
-        """Whether all that ever had a gradient have one; else any list may be left, and compiling each takes seconds."""
+        """Whether all that ever had a gradient have one; else any list may be left, each to be compiled by itself."""
         return all(param.grad is not None for param in group["params"] if self.state.get(param))
 
     def _reduce(self, batch: Batch) -> None:
