@@ -175,9 +175,9 @@ class Adai(DenseOptimizer):
                 move: Callable[..., None] = self._move
                 if compiled:
                     kind: Any = type(self)  # mypy takes no class for hashable
-                    shapes = tuple(batch.params[index].shape for index in part)
+                    shapes = tuple(param.shape for param in batch.params[part])
                     move = _compiled(kind, shapes, str(options))
-                move(*([tensors[index] for index in part] for tensors in lists), lr, options)
+                move(*(tensors[part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()

@@ -51,7 +51,7 @@ class Batch:
             torch.distributed.all_reduce(sums, group=process_group)
         return sums
 
-    def parts(self, compiled: bool = False) -> Iterator[list[int]]:
+    def parts(self, compiled: bool = False) -> Iterator[slice]:
         """What moves together.
 
         Compiled, so many tensors. Else all, or one after the other, or on the CPU, if nothing is asked for, as many as
@@ -65,16 +65,13 @@ class Batch:
             most = 0
         elif group["foreach"] is None and self.params[0].device.type == "cpu":
             most = CACHED
-        part: list[int] = []
-        elements = 0
+        first, elements = 0, 0
         for index, size in enumerate(sizes):
-            if part and elements + size > most:
-                yield part
-                part, elements = [], 0
-            part.append(index)
+            if index > first and elements + size > most:
+                yield slice(first, index)
+                first, elements = index, 0
             elements += size
-        if part:
-            yield part
+        yield slice(first, len(sizes))
 
 
 def batched(active: list[Active]) -> list[Batch]:
@@ -83,9 +80,8 @@ def batched(active: list[Active]) -> list[Batch]:
     for group, params, grads, states in active:
         kinds: dict[Any, list[int]] = {}
         corrections = states.get("bias_correction1", params)
-        for index, param in enumerate(params):
-            # A correction that has become 1 is kept without dimensions.
-            spent = corrections[index].dim() == 0 and param.dim() > 0
+        for index, (param, correction) in enumerate(zip(params, corrections, strict=True)):
+            spent = correction.dim() < param.dim()  # has become 1, and is kept without dimensions
             sharding = (param.device_mesh, param.placements) if _is_sharded(param) else None
             kind = (param.device, param.dtype, sharding, spent)
             kinds.setdefault(kind, []).append(index)
