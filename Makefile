@@ -46,6 +46,7 @@ lint: .venv/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check adai tests
 	$(BIN)/mypy
+	$(BIN)/pyright
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.

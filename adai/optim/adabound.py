@@ -77,7 +77,8 @@ class AdaBound(AdamLike):
         """Adds a parameter group, whose present learning rate its bounds will be relative to.
 
         Raises:
-            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
+                optimizer is as before.
             TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
         """
         super().add_param_group(param_group)
@@ -87,8 +88,9 @@ class AdaBound(AdamLike):
     def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
         final_lr = group["final_lr"] * learning_rate(group) / group["base_lr"]
         elapsed = group["gamma"] * t
-        torch._foreach_clamp_min_(lengths, (final_lr * elapsed / (elapsed + 1)).unbind())
-        torch._foreach_clamp_max_(lengths, (final_lr * (1 + 1 / elapsed)).unbind())
+        share = elapsed / (elapsed + 1)  # from 0 to 1; its inverse is 1 + 1 / elapsed
+        torch._foreach_clamp_min_(lengths, (final_lr * share).unbind())
+        torch._foreach_clamp_max_(lengths, (final_lr / share).unbind())
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -88,8 +88,9 @@ class Adai(DenseOptimizer):
         foreach: True moves all tensors by the same few calls, False one after the other, which needs the least
             memory. Neither is the fastest without a compiler: all together on a GPU, as many as stay in the cache on
             a CPU.
-        fused: compile the step (:func:`torch.compile`): one pass over memory for each large tensor. Some seconds go
-            by once.
+        fused: compile the step (:func:`torch.compile`), so that it passes once over memory. That takes a fraction of a
+            second for each tensor, once for each setting. A group in which a gradient is missing that was there before
+            is moved without, since every other list of tensors would have to be compiled by itself.
         capturable: read no number from a device, so that a CUDA graph may contain the step. Then ``lr`` may be a
             tensor on the device.
         differentiable: let autograd follow the step, as when a learning rate is learned.
@@ -148,7 +149,8 @@ class Adai(DenseOptimizer):
         """Adds a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
+                optimizer is as before.
             TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
             RuntimeError: ``fused=True``, and there is no C++ compiler.
         """
@@ -168,15 +170,21 @@ class Adai(DenseOptimizer):
         for batch in batches:
             lists = (batch.params, batch.grads, *(batch[name] for name in self._moved), self._scales(batch, v_bar))
             lr, options = learning_rate(batch.group), {name: batch.group[name] for name in self._hyperparameters}
-            for part, compiled in batch.parts():
-                kind: Any = type(self)  # mypy takes no class for hashable
+            compiled = batch.group["fused"] and self._none_missing(batch.group)
+            for part in batch.parts(compiled):
                 move: Callable[..., None] = self._move
                 if compiled:
-                    move = _compiled(kind, batch.params[0].dtype, *options.values())
-                move(*([tensors[index] for index in part] for tensors in lists), lr, options)
+                    kind: Any = type(self)  # mypy takes no class for hashable
+                    shapes = tuple(param.shape for param in batch.params[part])
+                    move = _compiled(kind, shapes, str(options))
+                move(*(tensors[part] for tensors in lists), lr, options)
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()
+
+    def _none_missing(self, group: dict[str, Any]) -> bool:
+        """Whether all that ever had a gradient have one; else any list may be left, each to be compiled by itself."""
+        return all(param.grad is not None for param in group["params"] if self.state.get(param))
 
     def _reduce(self, batch: Batch) -> None:
         """Brings the sum of each tensor's v up to date, and 1 - beta2^t beside it.
@@ -186,21 +194,23 @@ class Adai(DenseOptimizer):
         beta2 = batch.group["betas"][1]
         batch.grads = self._descent(batch.params, batch.grads, batch.group)
         squares = batch.over_shards(sums_of_squares(batch.grads))
-        sums = torch.stack(batch["exp_avg_sq_sum"])
-        sums.lerp_(torch.stack([squares, torch.ones_like(squares)], dim=1), 1 - beta2)
-        torch._foreach_copy_(batch["exp_avg_sq_sum"], list(sums.unbind()))
-        batch.totals, batch.corrections2 = sums.unbind(1)
+        pairs = torch.stack([squares, torch.ones_like(squares)], dim=1).unbind()
+        torch._foreach_lerp_(batch["exp_avg_sq_sum"], list(pairs), 1 - beta2)
         one = torch.ones_like(batch["step"][0])
         torch._foreach_add_(batch["step"], [one] * len(batch["step"]))
 
     def _mean(self, batches: list[Batch]) -> Tensor:
-        sums = ((batch.totals / batch.corrections2).sum() for batch in batches)
+        sums = []
+        for batch in batches:
+            totals, corrections2 = torch.stack(batch["exp_avg_sq_sum"]).unbind(1)
+            batch.unbias = corrections2.reciprocal()
+            sums.append(totals.dot(batch.unbias))
         return mean_of(zip(sums, (batch.elements for batch in batches), strict=True), self.mean_over)
 
     def _scales(self, batch: Batch, v_bar: Tensor) -> list[Tensor]:
         """What makes of each tensor's v the 1 - beta1 that is clamped then: beta0 over bias correction and mean."""
         factor = self._beta0_factor(batch.group)
-        scales = (batch.corrections2 * v_bar.to(batch.corrections2)).reciprocal()
+        scales = batch.unbias / v_bar.to(batch.unbias)
         # Where the mean is 0 every v is 0, and so must be the product.
         scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(factor, 1)) * factor
         return list(scales.unbind())
@@ -225,14 +235,15 @@ class Adai(DenseOptimizer):
         one_minus_beta1 = cls._one_minus_beta1(exp_avg_sqs, scales, options)
         _lerp_(exp_avgs, cls._driving_gradients(grads, one_minus_beta1, options), one_minus_beta1)
         if options["weight_decay"] and cls._decoupled_weight_decay:
-            torch._foreach_mul_(params, 1 - lr * options["weight_decay"])
+            _subtract(params, params, lr * options["weight_decay"])
         if corrections1[0].shape != params[0].shape:  # long since 1
             _subtract(params, exp_avgs, lr)
             return
         # 1 - prod(beta1) grows by (1 - beta1) prod(beta1): again the running mean with every gradient replaced by 1.
-        if torch.is_grad_enabled():  # autograd still needs what the two lines below overwrite
-            _lerp_(corrections1, [torch.ones_like(one) for one in corrections1], one_minus_beta1)
-        else:
+        if params[0].device.type == "cpu" or torch.is_grad_enabled():
+            one = torch.ones_like(scales[0], dtype=params[0].dtype)
+            _lerp_(corrections1, [one] * len(corrections1), one_minus_beta1)
+        else:  # a GPU takes tensors of one shape by one kernel, and others one after the other
             torch._foreach_addcmul_(one_minus_beta1, corrections1, one_minus_beta1, value=-1)
             torch._foreach_add_(corrections1, one_minus_beta1)
         if isinstance(lr, Tensor):
@@ -270,8 +281,6 @@ class Adai(DenseOptimizer):
             for param in group["params"]
             if self.state.get(param)
         ]
-        for _, _, batch in batches:
-            batch.totals, batch.corrections2 = torch.stack(batch["exp_avg_sq_sum"]).unbind(1)
         v_bar = self._mean([batch for _, _, batch in batches])
         for param, group, batch in batches:
             (one_minus_beta1,) = self._one_minus_beta1(batch["exp_avg_sq"], self._scales(batch, v_bar), group)
@@ -413,29 +422,17 @@ def _demand_a_compiler() -> None:
 
 
 @functools.cache
-def _compiled(optimizer: Any, *_settings: Any) -> Callable[..., None]:
-    """`_move` of one tensor as one pass over memory, compiled once for all sizes of tensors."""
-    # torch.compile limits how often one piece of code is compiled, so each setting gets a copy of its own.
+def _compiled(optimizer: Any, *_what: Any) -> Callable[..., None]:
+    """`_move` of a list of tensors as one pass over memory, compiled once for their shapes and the settings."""
+    # torch.compile limits how often one piece of code is compiled, so each list and setting gets a copy of its own.
     function = optimizer._move.__func__
     own = types.FunctionType(function.__code__.replace(), function.__globals__)
-    compiled = torch.compile(types.MethodType(own, optimizer), dynamic=True, fullgraph=True)
+    compiled = torch.compile(types.MethodType(own, optimizer), dynamic=False, fullgraph=True)
 
     def move(*arguments: Any) -> None:
-        *lists, (scale,), lr, options = arguments
+        *lists, scales, lr, options = arguments
         # A number would be compiled in, and each new learning rate compiled anew.
-        rate = torch.as_tensor(lr, dtype=scale.dtype, device=scale.device)
-        flat = _flattened([tensor for (tensor,) in lists])
-        path: Callable[..., None] = optimizer._move if flat is None else compiled
-        path(*([tensor] for tensor in flat or (tensor for (tensor,) in lists)), [scale], rate, options)
+        rate = torch.as_tensor(lr, dtype=scales[0].dtype, device=scales[0].device)
+        compiled(*lists, scales, rate, options)
 
     return move
-
-
-def _flattened(tensors: list[Tensor]) -> list[Tensor] | None:
-    """Views of one dimension on tensors that lie alike in memory, without gaps; None where they do not."""
-    first, *others = tensors
-    channels_last = first.dim() == 4 and first.is_contiguous(memory_format=torch.channels_last)
-    alike = all(other.stride() == first.stride() for other in others if other.shape == first.shape)
-    if not (alike and (channels_last or first.is_contiguous())):
-        return None
-    return [t.as_strided((t.numel(),), (1,)) if t.shape == first.shape else t for t in tensors]

@@ -79,7 +79,8 @@ class AdaiV2(AdaiW):
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
         one_minus_beta1 = scaled(exp_avg_sqs, scales)
-        torch._foreach_pow_(one_minus_beta1, 1 / (3 - 2 * options["dampening"]))
+        if options["dampening"] != 1:
+            torch._foreach_pow_(one_minus_beta1, 1 / (3 - 2 * options["dampening"]))
         return clamped(one_minus_beta1, exp_avg_sqs, options)
 
     @classmethod
@@ -87,6 +88,8 @@ class AdaiV2(AdaiW):
         cls, grads: list[Tensor], one_minus_beta1: list[Tensor], options: dict[str, Any]
     ) -> list[Tensor]:
         beta0, undamped = options["betas"][0], 1 - options["dampening"]
+        if not undamped:
+            return grads
         factors = torch._foreach_pow(one_minus_beta1, -undamped)
         torch._foreach_mul_(factors, beta0**undamped)
         return list(torch._foreach_mul(grads, factors))

@@ -24,10 +24,9 @@ class AdamLike(DenseOptimizer):
     def _update(self, active: list[Active]) -> None:
         for batch in batched(active):
             grads = self._descent(batch.params, batch.grads, batch.group)
-            for part, _ in batch.parts():
-                states = {name: [tensors[index] for index in part] for name, tensors in batch.states.items()}
-                params, gradients = ([tensors[index] for index in part] for tensors in (batch.params, grads))
-                self._move(params, gradients, states, batch.group)
+            for part in batch.parts():
+                states = {name: tensors[part] for name, tensors in batch.states.items()}
+                self._move(batch.params[part], grads[part], states, batch.group)
 
     def _move(
         self, params: list[Tensor], grads: list[Tensor], states: dict[str, list[Tensor]], group: dict[str, Any]

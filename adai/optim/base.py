@@ -51,18 +51,17 @@ class DenseOptimizer(Optimizer):
         """Adds a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is out of range, or a parameter holds integers; the optimizer is as before.
+            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
+                optimizer is as before.
             TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
         """
         self._demand({**self.defaults, **param_group})
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
-        for index, param in enumerate(self.param_groups[-1]["params"]):
-            if not (param.is_floating_point() or param.is_complex()):
-                del self.param_groups[-1]
-                raise ValueError(
-                    f"parameter {index} of the group, of shape {tuple(param.shape)}, has dtype {param.dtype}, but must "
-                    "be real or complex; pass those alone that require a gradient"
-                )
+        try:
+            _demand_parameters(self.param_groups[-1]["params"])
+        except ValueError:
+            del self.param_groups[-1]
+            raise
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
@@ -150,10 +149,13 @@ class DenseOptimizer(Optimizer):
 
     def _active(self) -> list[Active]:
         """All that has a gradient, with new state where there was none; nothing changes if one is refused."""
-        for group in self.param_groups:
-            for param in group["params"]:
-                if param.grad is not None:
-                    self._refuse_sparse(param.grad)
+        for grad in (param.grad for group in self.param_groups for param in group["params"]):
+            if grad is not None and grad.layout != torch.strided:
+                raise RuntimeError(
+                    f"{type(self).__name__} needs dense gradients, but one of shape {tuple(grad.shape)} has layout "
+                    f"{grad.layout}; use sparse=False in the embedding it comes from, or another optimizer for that "
+                    "parameter"
+                )
         active = [Active(group, [], [], {name: [] for name in self._state_names}) for group in self.param_groups]
         for group, params, grads, states in active:
             self._init_group(group, params, grads, *states.values())
@@ -163,16 +165,14 @@ class DenseOptimizer(Optimizer):
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], *states: list[Tensor]
     ) -> None:
         # torch.compile knows a method of this name, runs it as it is, and traces only what follows.
-        for param in group["params"]:
-            if param.grad is None:
-                continue
-            state = self.state[param]
+        params += [param for param in group["params"] if param.grad is not None]
+        grads += [param.grad for param in params if param.grad is not None]  # again, for the type checkers
+        held = [self.state[param] for param in params]
+        for param, state in zip(params, held, strict=True):
             if not state:
                 state.update(self._new_state(param, group))
-            params.append(param)
-            grads.append(param.grad)
-            for values, name in zip(states, self._state_names, strict=True):
-                values.append(state[name])
+        for values, name in zip(states, self._state_names, strict=True):
+            values += [state[name] for state in held]
 
     @abstractmethod
     def _update(self, active: list[Active]) -> None:
@@ -212,13 +212,17 @@ class DenseOptimizer(Optimizer):
             grads = list(torch._foreach_add(grads, params, alpha=group["weight_decay"]))
         return grads
 
-    def _refuse_sparse(self, grad: Tensor) -> None:
-        if grad.layout != torch.strided:
-            raise RuntimeError(
-                f"{type(self).__name__} needs dense gradients, but one of shape {tuple(grad.shape)} has layout "
-                f"{grad.layout}; use sparse=False in the embedding it comes from, or another optimizer for that "
-                "parameter"
+
+def _demand_parameters(params: list[Tensor]) -> None:
+    first: dict[Tensor, int] = {}
+    for index, param in enumerate(params):
+        which = f"parameter {index} of the group, of shape {tuple(param.shape)},"
+        if not (param.is_floating_point() or param.is_complex()):
+            raise ValueError(
+                f"{which} has dtype {param.dtype}, but must be real or complex; pass only what can have a gradient"
             )
+        if first.setdefault(param, index) != index:  # torch itself only warns, and would move it twice in a step
+            raise ValueError(f"{which} is also its parameter {first[param]}, but each must stand there once")
 
 
 def as_real(tensor: Tensor) -> Tensor:

@@ -18,10 +18,10 @@ ACCURATE = 2**20
 """Up to so many elements the CPU's float32 norm is right to 1e-5; over 50 million it is off by nearly a percent."""
 
 CACHED = 2**16
-"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache.
+"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache."""
 
-From so many elements on, a compiled pass, which goes to memory once, saves more than its call costs.
-"""
+COMPILED = 32
+"""Tensors that move by one compiled call: enough to make the call cheap, few enough to compile in some seconds."""
 
 
 class Batch:
@@ -34,8 +34,7 @@ class Batch:
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: dict[str, list[Tensor]]
     ) -> None:
         self.group, self.params, self.grads, self.states = group, params, grads, states
-        self.totals: Tensor
-        self.corrections2: Tensor
+        self.unbias: Tensor
         self.elements = sum(param.numel() for param in params) * (2 if params[0].is_complex() else 1)
         self._shard_groups = _shard_groups(params[0])
         if params[0].is_complex() or _is_sharded(params[0]):
@@ -52,30 +51,27 @@ class Batch:
             torch.distributed.all_reduce(sums, group=process_group)
         return sums
 
-    def parts(self) -> Iterator[tuple[list[int], bool]]:
-        """What moves together, and whether that is compiled.
+    def parts(self, compiled: bool = False) -> Iterator[slice]:
+        """What moves together.
 
-        Compiled, each large tensor by itself. Of the others all together, or one after the other, or on the CPU, if
-        nothing is asked for, as many as stay in its cache.
+        Compiled, so many tensors. Else all, or one after the other, or on the CPU, if nothing is asked for, as many as
+        stay in its cache.
         """
         group, sizes = self.group, [param.numel() for param in self.params]
-        large = [index for index, size in enumerate(sizes) if group.get("fused") and size >= CACHED]
-        yield from (([index], True) for index in large)
-        others = sorted(set(range(len(sizes))) - set(large)) if large else list(range(len(sizes)))
-        if group["foreach"] or (group["foreach"] is None and self.params[0].device.type != "cpu"):
-            most = float("inf")
-        else:
-            most = 0 if group["foreach"] is False or group["differentiable"] else CACHED
-        part: list[int] = []
-        elements = 0
-        for index in others:
-            if part and elements + sizes[index] > most:
-                yield part, False
-                part, elements = [], 0
-            part.append(index)
-            elements += sizes[index]
-        if part:
-            yield part, False
+        most = float("inf")
+        if compiled:
+            sizes, most = [1] * len(sizes), COMPILED
+        elif group["foreach"] is False or group["differentiable"]:
+            most = 0
+        elif group["foreach"] is None and self.params[0].device.type == "cpu":
+            most = CACHED
+        first, elements = 0, 0
+        for index, size in enumerate(sizes):
+            if index > first and elements + size > most:
+                yield slice(first, index)
+                first, elements = index, 0
+            elements += size
+        yield slice(first, len(sizes))
 
 
 def batched(active: list[Active]) -> list[Batch]:
@@ -84,9 +80,8 @@ def batched(active: list[Active]) -> list[Batch]:
     for group, params, grads, states in active:
         kinds: dict[Any, list[int]] = {}
         corrections = states.get("bias_correction1", params)
-        for index, param in enumerate(params):
-            # A correction that has become 1 is kept without dimensions.
-            spent = corrections[index].dim() == 0 and param.dim() > 0
+        for index, (param, correction) in enumerate(zip(params, corrections, strict=True)):
+            spent = correction.dim() < param.dim()  # has become 1, and is kept without dimensions
             sharding = (param.device_mesh, param.placements) if _is_sharded(param) else None
             kind = (param.device, param.dtype, sharding, spent)
             kinds.setdefault(kind, []).append(index)
@@ -178,4 +173,4 @@ def _norms_of_parts(tensor: Tensor) -> Tensor:
     if tensor.dim() > 1 and tensor.shape[0] >= 16:
         norms: Tensor = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())))
         return norms
-    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), ACCURATE // 16), 2, torch.float32))
+    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), ACCURATE // 8), 2, torch.float32))

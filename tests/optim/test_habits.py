@@ -13,6 +13,7 @@ import torch._dynamo.testing
 
 from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
 from adai.book.operations import Operations
+from adai.optim.adai import _compiled
 
 FAMILY = pytest.mark.parametrize(
     ("optimizer", "options"),
@@ -77,7 +78,21 @@ def test_the_compiled_path_gives_the_same_result(optimizer, options, dtype):
 
 
 @needs_compiler
-def test_the_compiled_path_takes_channels_last_and_leaves_odd_layouts_to_the_other():
+def test_a_list_that_lacks_gradients_is_not_compiled():
+    params = start(torch.float32, [(2,), (3,), (4,)])
+    optimizer = Adai(params, fused=True)
+    compiled = []
+    for missing in (None, 0, 1, 2, None):
+        feed(params, 1)
+        if missing is not None:
+            params[missing].grad = None
+        optimizer.step()
+        compiled.append(_compiled.cache_info().currsize)
+    assert len(set(compiled)) == 1
+
+
+@needs_compiler
+def test_the_compiled_path_takes_any_layout():
     def layouts(fused):
         params = start(torch.float32, [(80, 40, 5, 5), (300, 250)])
         params[0].data = params[0].data.to(memory_format=torch.channels_last)
@@ -111,12 +126,13 @@ def test_paths_that_exclude_each_other_are_refused(path):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "most"), [(Adai, 32), (AdaiW, 32), (AdaiV2, 36), (AdaBound, 32), (Padam, 32), (Yogi, 32)]
+    ("optimizer", "options", "most"),
+    [(one, {}, 30) for one in (Adai, AdaiW, AdaiV2, AdaBound, Padam, Yogi)] + [(AdaiV2, {"dampening": 0.5}, 34)],
 )
-def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_of_tensors(optimizer, most):
+def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_of_tensors(optimizer, options, most):
     def operations(tensors):
         params = start(torch.float32, [(5,)] * tensors)
-        torch_optimizer = optimizer(params, weight_decay=0.01, foreach=True)
+        torch_optimizer = optimizer(params, weight_decay=0.01, foreach=True, **options)
         for param in params:
             param.grad = torch.randn_like(param)
         torch_optimizer.step()
@@ -374,14 +390,18 @@ def test_what_is_no_parameter_is_refused(optimizer, params, error, message):
 
 
 @OURS
+@pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate parameters")
 def test_the_same_parameter_twice_is_refused(optimizer):
-    param = torch.nn.Parameter(torch.ones(2))
-    torch_optimizer = optimizer([param])
+    first, param, new = (torch.nn.Parameter(torch.ones(size)) for size in (2, 3, 3))
+    torch_optimizer = optimizer([first, param])
     with pytest.raises(ValueError, match="appear in more than one"):
         torch_optimizer.add_param_group({"params": [param]})
-    assert len(torch_optimizer.param_groups) == 1
-    with pytest.warns(UserWarning, match="duplicate parameters"):
-        optimizer([param, param])
+    refusal = r"parameter 2 of the group, of shape \(3,\), is also its parameter 1, but each must stand there once"
+    with pytest.raises(ValueError, match=refusal):
+        torch_optimizer.add_param_group({"params": iter([torch.nn.Parameter(torch.ones(1)), new, new])})
+    assert [group["params"] for group in torch_optimizer.param_groups] == [[first, param]]
+    with pytest.raises(ValueError, match=refusal):
+        optimizer([first, param, param])
 
 
 @OURS
