@@ -310,7 +310,9 @@ def measurement(
 
     worst = farthest(printed, estimate)
     if not worst <= within:
-        raise CheckFailed(f"{item}: the {how} values are {worst:.1f} {errors} away from {printed}, {within} are allowed")
+        raise CheckFailed(
+            f"{item}: the {how} values are {worst:.1f} {errors} away from {printed}, {within} are allowed"
+        )
     claimed = values(printed)
     # A claim off by this much at every point is rejected at the sharpest point whatever the noise did there.
     detects = min(2 * within * s / abs(c) for s, c in zip(standard_error, claimed, strict=True) if c)
