@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 import mpmath
 import sympy as sp
@@ -233,6 +234,7 @@ def bound(
     by = "proved by algebra" if gap is not None else f"no violation in {tries} points of a search"
     symbols = lesser.free_symbols | greater.free_symbols
 
+    @cache
     def still_true(mutant: sp.Expr) -> bool | None:
         """None if it has no real value somewhere in the domain."""
         less, more = evaluator(lesser, item), evaluator(mutant, item)
@@ -624,7 +626,7 @@ def _tightest(lesser: sp.Expr, greater: sp.Expr, domain: Domain, seed: str, trie
 
     boxes = [domain.get(s, (0.25, 2.5) if s.is_positive else (-2.5, 2.5)) for s in symbols]
     corners = itertools.islice(itertools.product(*boxes), 256)
-    sampled = ([float(p[s]) for s in symbols] for p in points(set(symbols), domain, seed, tries))
+    sampled = _sampled(tuple(symbols), frozenset(domain.items()), seed, tries)
     best = max(itertools.chain(corners, sampled), key=ratio)
     draw, width = random.Random(seed), 0.5
     for _ in range(tries):
@@ -637,6 +639,11 @@ def _tightest(lesser: sp.Expr, greater: sp.Expr, domain: Domain, seed: str, trie
         else:
             width = max(width * 0.99, 1e-6)
     return ratio(best), {s.name: round(x, 6) for s, x in zip(symbols, best, strict=True)}
+
+
+@lru_cache(maxsize=8)  # every mutant is attacked at the same points
+def _sampled(symbols: tuple[sp.Symbol, ...], domain: frozenset, seed: str, tries: int) -> list[list[float]]:
+    return [[float(p[s]) for s in symbols] for p in points(set(symbols), dict(domain), seed, tries)]
 
 
 def _try(claim: sp.Expr, rejects: Callable, equivalent: Callable, item: str) -> dict:
