@@ -12,9 +12,10 @@ from pathlib import Path
 
 from adai.book import ledger
 from adai.book.items import HOME
-from adai.book.ledger import MIME, VERDICTS
+from adai.book.ledger import MIME
 
 BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
+WEIGHTS = ("wrong", "loose", "typo")
 KINDS = {"Theorem": "thm", "Proposition": "prop", "Lemma": "lem", "Algorithm": "alg", "Assumption": "asm"}
 
 
@@ -31,15 +32,15 @@ class Erratum:
 
     @property
     def verdict(self) -> str:
-        """The worst of its checks'."""
-        return min((c["verdict"] for c in self.checks), key=VERDICTS.index)
+        """The heaviest of its checks'."""
+        return min((c["verdict"] for c in self.checks), key=WEIGHTS.index)
 
     @property
     def weight(self) -> tuple:
-        """Sorts the heaviest first: by verdict; what the paper states before the steps of its proofs; as in the paper."""
+        """Sorts the heaviest first: by verdict, then what the paper states before the steps of its proofs."""
         order = list(HOME)
         states = any(not item.startswith("eq:") for item in self.items)
-        return VERDICTS.index(self.verdict), not states, min(order.index(item) for item in self.items)
+        return WEIGHTS.index(self.verdict), not states, min(order.index(item) for item in self.items)
 
 
 def named(title: str) -> list[str]:
