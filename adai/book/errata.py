@@ -15,7 +15,7 @@ from adai.book.items import HOME
 from adai.book.ledger import MIME
 
 BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
-WEIGHTS = ("wrong", "loose", "typo")
+ORDER, WEIGHTS = list(HOME), ("wrong", "loose", "typo")
 KINDS = {"Theorem": "thm", "Proposition": "prop", "Lemma": "lem", "Algorithm": "alg", "Assumption": "asm"}
 
 
@@ -38,9 +38,8 @@ class Erratum:
     @property
     def weight(self) -> tuple:
         """Sorts the heaviest first: by verdict, then what the paper states before the steps of its proofs."""
-        order = list(HOME)
-        states = any(not item.startswith("eq:") for item in self.items)
-        return WEIGHTS.index(self.verdict), not states, min(order.index(item) for item in self.items)
+        statements = [item for item in self.items if not item.startswith("eq:")]
+        return WEIGHTS.index(self.verdict), not statements, min(map(ORDER.index, statements or self.items))
 
 
 def named(title: str) -> list[str]:

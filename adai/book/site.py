@@ -274,8 +274,8 @@ def errata_source(entries: list[Entry], found: list[Erratum]) -> str:
     for verdict, group in groupby(found, key=lambda erratum: erratum.verdict):
         lines += [f":::{{rubric}} {RUBRICS[verdict]}", ":::", ""]
         for erratum in group:
-            items = list(dict.fromkeys(check["id"] for check in erratum.checks))
-            where = ", ".join(_item(by_id[item]) for item in items)
+            shown = {check["id"] for check in erratum.checks}
+            where = ", ".join(_reference(by_id[item]) for item in erratum.items if item in shown)
             lines += [f":::::{{admonition}} {erratum.title}", ":class: warning", "", erratum.text, ""]
             lines += [f"*Shown at:* {where}, in {{doc}}`/{erratum.notebook}`.", ""]
             lines += ["::::{admonition} What was compared", ":class: dropdown", ""]
