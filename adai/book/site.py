@@ -231,10 +231,10 @@ ERRATA = "{doc}`corrected </book/reference/errata>`"
 
 def _table(rows: list[list[str]]) -> list[str]:
     """Lines of a MyST table whose first row is its head."""
-    lines = ["::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
+    lines = [":::::{div} full-width", "::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
     for row in rows:
         lines += [f"{' ' if column else '*'} - {cell}" for column, cell in enumerate(row)]
-    return [*lines, "::::", ""]
+    return [*lines, "::::", ":::::", ""]
 
 
 def ledger_source(entries: list[Entry]) -> str:
