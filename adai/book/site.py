@@ -231,7 +231,7 @@ ERRATA = "{doc}`corrected </book/reference/errata>`"
 
 def _table(rows: list[list[str]]) -> list[str]:
     """Lines of a MyST table whose first row is its head."""
-    lines = [":::::{div} full-width", "::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
+    lines = [":::::{div} adai-wide", "::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
     for row in rows:
         lines += [f"{' ' if column else '*'} - {cell}" for column, cell in enumerate(row)]
     return [*lines, "::::", ":::::", ""]
