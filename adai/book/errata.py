@@ -16,7 +16,15 @@ from adai.book.ledger import MIME
 
 BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
 ORDER, WEIGHTS = list(HOME), ("wrong", "loose", "typo")
-KINDS = {"Theorem": "thm", "Proposition": "prop", "Lemma": "lem", "Algorithm": "alg", "Assumption": "asm"}
+KINDS = {
+    "Theorem": "thm",
+    "Proposition": "prop",
+    "Lemma": "lem",
+    "Algorithm": "alg",
+    "Assumption": "asm",
+    "Table": "tab",
+    "Figure": "fig",
+}
 
 
 @dataclass

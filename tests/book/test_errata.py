@@ -35,6 +35,7 @@ def chapter(folder: Path, *cells: dict, name: str = "sgd") -> Path:
         ("Equations (9), (30), Theorem 2", ["thm:2", "eq:9", "eq:30"]),
         ("Lemma 4 and Equations (98) to (100)", ["lem:4", "eq:98", "eq:99", "eq:100"]),
         ("Algorithm 1", ["alg:1"]),
+        ("Figure 5, the landscape", ["fig:5"]),
     ],
 )
 def test_a_title_names_its_items(title, items):
