@@ -6,8 +6,9 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from adai import experiments, records
+from adai import experiments, measurements, records
 from adai.records import RecordError
 
 
@@ -29,10 +30,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train one run, unless it has a record; under torchrun, on all of its processes together."""
+    """Train one run, unless it has a record; under torchrun, on all of its processes together. Or measure."""
     from adai.experiments.sweep import train_and_save
     from adai.processes import joined
 
+    if arguments.run.split("/")[0] in experiments.MEASURED:
+        return _measure(arguments)
     spec = experiments.find(arguments.run, arguments.scale)
     with _output(arguments) as folder, joined(_device(arguments)) as (device, rank):
         path = records.path_of(spec, folder)
@@ -44,6 +47,24 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         print(_line(arguments.run, record))
         print(f"record: {path}" if arguments.keep else "a smoke run leaves no record; --out DIR keeps one")
+    return 0
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    """Carry out one measurement, or all of an experiment, each unless it has a record."""
+    name = arguments.run
+    found = experiments.find(name, arguments.scale) if "/" in name else None
+    specs = [found] if found else experiments.runs(name, arguments.scale).values()
+    module = experiments.module(name.split("/")[0])
+    with _output(arguments) as folder:
+        for spec in specs:
+            path = records.path_of(spec, folder)
+            if path.exists():
+                print(f"{spec.experiment}/{spec.name} has a record: {path}")
+                continue
+            result = measurements.measure(spec, module.measure, threads=_cores())
+            result.save(folder)
+            print(module.summary(result), flush=True)
     return 0
 
 
@@ -79,7 +100,8 @@ def check(arguments: argparse.Namespace) -> int:
     good = bad = unchecked = 0
     for name in names:
         known = experiments.known(name)
-        for path, record in records.read_all(name, folder):
+        reader = measurements if name in experiments.MEASURED else records
+        for path, record in reader.read_all(name, folder):
             try:
                 found = [str(record)] if isinstance(record, RecordError) else _faults(record, known)
             except RecordError as error:  # the data set is not here
@@ -135,11 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--compile", action="store_true", help="compile the model (torch.compile)")
 
     command = commands.add_parser("run", parents=[training], help=run.__doc__, description=run.__doc__)
-    command.add_argument("run", help="its name, such as digits/adai/0")
+    command.add_argument("run", help="its name, such as digits/adai/0, or escape for all of its measurements")
     command.set_defaults(command=run)
 
     command = commands.add_parser("sweep", parents=[training], help=sweep.__doc__, description=sweep.__doc__)
-    command.add_argument("experiment", choices=experiments.EXPERIMENTS)
+    trained = [name for name in experiments.EXPERIMENTS if name not in experiments.MEASURED]
+    command.add_argument("experiment", choices=trained)
     command.add_argument("--jobs", type=_jobs, help="runs side by side (default: one per core, or per GPU)")
     command.set_defaults(command=sweep)
 
@@ -194,7 +217,9 @@ def _devices(arguments: argparse.Namespace) -> list[str]:
     return [f"cuda:{job % gpus}" for job in range(arguments.jobs or gpus)]
 
 
-def _faults(record: records.Record, known: dict[str, records.Spec]) -> list[str]:
+def _faults(record: records.Record | measurements.Result, known: dict[str, Any]) -> list[str]:
+    if isinstance(record, measurements.Result):
+        return measurements.faults(record, known=known, repeat=experiments.module(record.spec.experiment).repeat)
     from adai.training import first_steps
 
     return records.faults(record, known=known, rerun=first_steps)

@@ -320,14 +320,9 @@ def faults(
     Returns:
         One sentence for each fault.
     """
-    found = []
-    commit = record.environment["commit"]
+    found = untraceable(record.environment)
     if record.spec.scale == "smoke":
         found.append("a smoke run only proves that the code path works; it is no result")
-    if commit is None or record.environment["dirty"]:
-        found.append("it was made with uncommitted changes: commit first, then run again")
-    elif not _commit_exists(commit):
-        found.append(f"nobody knows its commit {commit[:12]}: fetch it, or run again at a published commit")
     if record.spec.hash not in known:
         elsewhere = (scale for scale in SCALES if replace(record.spec, scale=scale).hash in known)
         if scale := next(elsewhere, None):
@@ -336,6 +331,16 @@ def faults(
             found.append(f"unknown spec: {record.spec.experiment} has no run with these settings")
         return found
     return found + _differences(record, *rerun(record.spec))
+
+
+def untraceable(environment: Mapping[str, Any]) -> list[str]:
+    """What keeps others from finding the code that a record was made by: one sentence, or none."""
+    commit = environment["commit"]
+    if commit is None or environment["dirty"]:
+        return ["it was made with uncommitted changes: commit first, then run again"]
+    if not _commit_exists(commit):
+        return [f"nobody knows its commit {commit[:12]}: fetch it, or run again at a published commit"]
+    return []
 
 
 def environment(*, device: str, threads: int) -> dict[str, Any]:

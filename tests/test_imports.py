@@ -14,6 +14,7 @@ LAYERS = [
     ["training"],
     ["data", "models", "processes"],
     ["book"],
+    ["measurements"],
     ["records"],
     ["theory"],
     ["optim"],

@@ -27,6 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.fileutil import copy_asset
 
 from adai.book import ledger
+from adai.book.animation import PLAY
 from adai.book.errata import Erratum, errata
 from adai.book.figures import EXPLORABLE, GRID, INK
 from adai.book.items import NOTEBOOK
@@ -72,11 +73,15 @@ def inline_svg(source: str, name: str, alt: str) -> str:
     title.text = alt
     root.insert(0, title)
     root.attrib.pop("height", None)  # it follows from the width and the viewBox
-    root.attrib.update({"id": name, "class": "adai-figure", "role": "img", "aria-labelledby": f"{name}-title"})
+    # What an image holds is hidden from screen readers, which must find the link that starts an animation.
+    role = "img" if root.find(f".//{{{SVG}}}animate") is None else "group"
+    root.attrib.update({"id": name, "class": "adai-figure", "role": role, "aria-labelledby": f"{name}-title"})
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _inline_attribute(key: str, value: str, name: str) -> str:
+    if PLAY in value and key in ("id", "href", "begin"):  # where hyphens would be read as minus
+        return value.replace(PLAY, f"{name}-{PLAY}".replace("-", "_"))
     if key == "id":
         return f"{name}-{value}"
     if key in ("href", f"{{{XLINK}}}href"):

@@ -1,14 +1,22 @@
-"""The experiments: one module each, with `runs(scale)`, `table(records)` and `figure(records, axes)`."""
+"""The experiments: one module each.
+
+One that trains has `runs(scale)`, `table(records)` and `figure(records, axes)`; one that measures has `runs(scale)`,
+`measure(spec)`, `repeat(result)` and `summary(result)`.
+"""
 
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
 
+from adai.measurements import Measurement
 from adai.records import SCALES, RecordError, Spec
 
+MEASURED = ("escape",)
+"""Those that train nothing."""
 EXPERIMENTS = (
     "digits",
     *("table1", "table1-many", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
     *("rates", "tuned", "long", "table2"),
+    *MEASURED,
 )
 
 
@@ -25,7 +33,7 @@ def module(experiment: str) -> ModuleType | SimpleNamespace:
     return found.ROWS[experiment] if row else found
 
 
-def runs(experiment: str, scale: str) -> dict[str, Spec]:
+def runs(experiment: str, scale: str) -> dict[str, Spec] | dict[str, Measurement]:
     """All runs of an experiment at one scale, by name, such as `digits/adai/0`.
 
     Raises:
@@ -38,7 +46,7 @@ def runs(experiment: str, scale: str) -> dict[str, Spec]:
     return table
 
 
-def find(name: str, scale: str) -> Spec:
+def find(name: str, scale: str) -> Spec | Measurement:
     """The spec of a run by its name, such as `digits/adai/0`.
 
     Raises:
@@ -51,7 +59,7 @@ def find(name: str, scale: str) -> Spec:
     return table[name]
 
 
-def known(experiment: str) -> dict[str, Spec]:
+def known(experiment: str) -> dict[str, Spec] | dict[str, Measurement]:
     """The specs of an experiment at all scales, by hash; none where there is no such experiment.
 
     Runs on images may be on the published files or on the copy that our own records were made from.
@@ -61,5 +69,7 @@ def known(experiment: str) -> dict[str, Spec]:
     from adai.experiments import images
 
     specs = [spec for scale in SCALES for spec in module(experiment).runs(scale).values()]
+    if experiment in MEASURED:
+        return {spec.hash: spec for spec in specs}
     copies = [images.labelled(s, label) for s in specs if s.dataset == "cifar10" for label in (None, images.JPEG_COPY)]
     return {spec.hash: spec for spec in (*specs, *copies)}
