@@ -36,6 +36,13 @@ def unchecked(item: str, chapter: str = "Convergence") -> Entry:
     return Entry(id=item, part="theory", chapter=chapter, notebook="book/inertia/convergence")
 
 
+def test_a_glyph_whose_name_holds_the_word_play_keeps_its_id() -> None:
+    drawing = DRAWING.replace("m1", "DejaVuSansDisplay-11")
+    assert {'id="f-DejaVuSansDisplay-11"', '"#f-DejaVuSansDisplay-11"'} <= set(
+        re.findall(r'id="[^"]*11"|"#[^"]*11"', inline_svg(drawing, "f", "a drawing"))
+    )
+
+
 def test_rendering_needs_neither_torch_nor_sympy_nor_numpy_nor_matplotlib() -> None:
     program = "import sys, adai.book.site; print(*{'torch', 'sympy', 'numpy', 'matplotlib'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -80,7 +80,7 @@ def inline_svg(source: str, name: str, alt: str) -> str:
 
 
 def _inline_attribute(key: str, value: str, name: str) -> str:
-    if PLAY in value and key in ("id", "href", "begin"):  # where hyphens would be read as minus
+    if re.search(rf"\b{PLAY}\b", value) and key in ("id", "href", "begin"):  # where hyphens would be read as minus
         return value.replace(PLAY, f"{name}-{PLAY}".replace("-", "_"))
     if key == "id":
         return f"{name}-{value}"
