@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from adai.book.errata import Erratum
 from adai.book.figures import GRID, INK
 from adai.book.ledger import Entry
 from adai.book.site import draw_graph, errata_source, inline_svg, layers, ledger_source
@@ -33,6 +34,13 @@ def entry(item: str, **found: object) -> Entry:
 
 def unchecked(item: str, chapter: str = "Convergence") -> Entry:
     return Entry(id=item, part="theory", chapter=chapter, notebook="book/inertia/convergence")
+
+
+def test_a_glyph_whose_name_holds_the_word_play_keeps_its_id() -> None:
+    drawing = DRAWING.replace("m1", "DejaVuSansDisplay-11")
+    assert {'id="f-DejaVuSansDisplay-11"', '"#f-DejaVuSansDisplay-11"'} <= set(
+        re.findall(r'id="[^"]*11"|"#[^"]*11"', inline_svg(drawing, "f", "a drawing"))
+    )
 
 
 def test_rendering_needs_neither_torch_nor_sympy_nor_numpy_nor_matplotlib() -> None:
@@ -82,13 +90,14 @@ class TestLedger:
         assert "Equation {eq}`eq:2`" in source and "{prf:ref}`thm:1`" in source
         assert "(1), {prf:ref}`thm:1`" in source and "`eq:1`" not in source
 
-    def test_errata_hold_both_forms_and_the_evidence_of_each_erratum(self) -> None:
-        wrong = {"id": "eq:19", "kind": "erratum", "verdict": "wrong", "printed": "a = 2b", "corrected": "a = b"}
-        checks = [{"id": "eq:2", "kind": "identity"}, wrong | {"evidence": "found by symbols"}]
-        source = errata_source([entry("eq:2"), entry("eq:19")], checks)
-        for part in ("Equation {eq}`eq:19`: wrong", "$$a = 2b$$", "$$a = b$$", "Found by symbols."):
+    def test_errata_hold_words_both_forms_and_the_evidence(self) -> None:
+        check = {"id": "eq:19", "kind": "erratum", "verdict": "wrong", "printed": "a = 2b", "corrected": "a = b"}
+        check["evidence"] = "found by symbols"
+        found = Erratum("Equation (19)", "Twice too much.", "book/diffusion/sgd", 3, ["eq:19"], [check])
+        source = errata_source([entry("eq:2"), entry("eq:19")], [found])
+        for part in ("Equation {eq}`eq:19`, wrong", "$$a = 2b$$", "$$a = b$$", "Found by symbols.", "Twice too much."):
             assert part in source
-        assert "eq:2`" not in source
+        assert "{doc}`/book/diffusion/sgd`" in source and "eq:2`" not in source
 
     def test_an_item_stands_right_of_all_that_it_uses(self) -> None:
         assert layers({"eq:3": ["eq:1", "eq:2"], "eq:2": ["eq:1"]}) == {"eq:1": 0, "eq:2": 1, "eq:3": 2}

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 import mpmath
 import sympy as sp
@@ -233,13 +234,22 @@ def bound(
     by = "proved by algebra" if gap is not None else f"no violation in {tries} points of a search"
     symbols = lesser.free_symbols | greater.free_symbols
 
-    def still_true(mutant: sp.Expr) -> bool:
+    @cache
+    def still_true(mutant: sp.Expr) -> bool | None:
+        """None if it has no real value somewhere in the domain."""
         less, more = evaluator(lesser, item), evaluator(mutant, item)
         with mpmath.workdps(DIGITS):  # a mutant equal to the lesser side is still true
             values = ((less(p), more(p)) for p in points(symbols, domain, f"{item} m", 400))
-            return all(low - high <= mpmath.mpf(10) ** (10 - DIGITS) * abs(high) for low, high in values)
+            try:
+                return all(low - high <= mpmath.mpf(10) ** (10 - DIGITS) * abs(high) for low, high in values)
+            except (ZeroDivisionError, TypeError):
+                return None
 
-    tally = _try(greater, lambda m: _tightest(lesser, m, domain, f"{item} r", tries)[0] > 1 + 1e-9, still_true, item)
+    def rejects(mutant: sp.Expr) -> bool:
+        violated = _tightest(lesser, mutant, domain, f"{item} r", tries)[0] > 1 + 1e-9
+        return violated or still_true(mutant) is None
+
+    tally = _try(greater, rejects, still_true, item)
     return Check(
         known(item),
         "bound",
@@ -260,6 +270,7 @@ def measurement(
     estimate: Sequence[float],
     standard_error: Sequence[float],
     within: float = 4.0,
+    how: str = "simulated",
     name: str = "",
     uses: Sequence[str] = (),
     assumes: Sequence[str] = (),
@@ -270,9 +281,10 @@ def measurement(
         item: what the paper calls it.
         printed: the formula.
         at: the points, each with a value for every symbol of `printed`.
-        estimate: the simulated value at each point.
-        standard_error: its standard error.
-        within: how many standard errors are allowed; 4 for many points at once.
+        estimate: the measured value at each point.
+        standard_error: its standard error, or what else bounds its error.
+        within: how many of these errors are allowed; 4 for many points at once.
+        how: in a word, where the values come from: "simulated", or "extrapolated" from numerical solutions.
         name, uses, assumes: as for `identity`.
 
     Raises:
@@ -284,45 +296,46 @@ def measurement(
             f"{len(at)} points, {len(estimate)} estimates, {len(standard_error)} errors: not as many of each"
         )
 
-    def deviations(claim: sp.Expr) -> list[float]:
-        value = evaluator(claim, item)
-        claimed = [float(value({s: mpmath.mpf(float(x)) for s, x in point.items()})) for point in at]
-        return [abs(e - c) / s for e, c, s in zip(estimate, claimed, standard_error, strict=True)]
+    places = [{s: mpmath.mpf(float(x)) for s, x in point.items()} for point in at]
+    errors = "standard errors" if how == "simulated" else "estimated errors"
 
-    worst = max(deviations(printed))
+    def values(claim: sp.Expr) -> list[float]:
+        value = evaluator(claim, item)
+        try:
+            return [float(value(place)) for place in places]
+        except (ZeroDivisionError, TypeError):  # TypeError: it is not real
+            return [math.inf] * len(places)  # says nothing about the world, so it agrees with no measurement
+
+    def farthest(claim: sp.Expr, other: Sequence[float]) -> float:
+        distances = [abs(c - o) / s for c, o, s in zip(values(claim), other, standard_error, strict=True)]
+        return math.inf if any(map(math.isnan, distances)) else max(distances)
+
+    worst = farthest(printed, estimate)
     if not worst <= within:
         raise CheckFailed(
-            f"{item}: the simulation is {worst:.1f} standard errors away from {printed}, {within} are allowed"
+            f"{item}: the {how} values are {worst:.1f} {errors} away from {printed}, {within} are allowed"
         )
-    value = evaluator(printed, item)
-    claimed = [abs(float(value({s: mpmath.mpf(float(x)) for s, x in point.items()}))) for point in at]
+    claimed = values(printed)
     # A claim off by this much at every point is rejected at the sharpest point whatever the noise did there.
-    detects = min(2 * within * s / c for s, c in zip(standard_error, claimed, strict=True) if c)
+    detects = min(2 * within * s / abs(c) for s, c in zip(standard_error, claimed, strict=True) if c)
     if detects > LARGEST_BLIND_SPOT:
         raise CheckFailed(f"{item}: could not tell a claim that is off by {detects:.0%}; take more samples")
     for factor in (1 + detects, 1 - detects):
-        if max(deviations(factor * printed)) <= within:
+        if farthest(factor * printed, estimate) <= within:
             raise CheckFailed(f"{item}: accepts the claim times {factor:.3f}")
 
     def too_close(mutant: sp.Expr) -> bool:
         # Nearer to the claim, at every point, than the noise lets anyone see.
-        other = evaluator(mutant, item)
-        shifts = [
-            abs(float(other(p)) - float(value(p))) / s
-            for p, s in zip(
-                ([{s: mpmath.mpf(float(x)) for s, x in q.items()} for q in at]), standard_error, strict=True
-            )
-        ]
-        return max(shifts) <= 2 * within
+        return farthest(mutant, claimed) <= 2 * within
 
-    tally = _try(printed, lambda m: not max(deviations(m)) <= within, too_close, item)
+    tally = _try(printed, lambda m: not farthest(m, estimate) <= within, too_close, item)
     return Check(
         known(item),
         "measurement",
         "holds",
         _equation(name, printed),
         "",
-        f"{len(at)} simulated values, the worst {worst:.1f} standard errors away; "
+        f"{len(at)} {how} value{'s' * (len(at) > 1)}, the worst {worst:.1f} {errors} away; "
         f"would detect an error of {detects:.1%}",
         *_items(uses, assumes),
         tally,
@@ -607,13 +620,13 @@ def _tightest(lesser: sp.Expr, greater: sp.Expr, domain: Domain, seed: str, trie
     def ratio(at: Sequence[float]) -> float:
         try:
             a, b = less(*at), more(*at)
-        except (ZeroDivisionError, OverflowError, ValueError):
+            return (math.inf if a > 0 else 1.0) if b == 0 else a / b if b > 0 else (math.inf if a > b else b / a)
+        except (ZeroDivisionError, OverflowError, ValueError, TypeError):  # TypeError: a side is not real
             return -math.inf
-        return (math.inf if a > 0 else 1.0) if b == 0 else a / b if b > 0 else (math.inf if a > b else b / a)
 
     boxes = [domain.get(s, (0.25, 2.5) if s.is_positive else (-2.5, 2.5)) for s in symbols]
     corners = itertools.islice(itertools.product(*boxes), 256)
-    sampled = ([float(p[s]) for s in symbols] for p in points(set(symbols), domain, seed, tries))
+    sampled = _sampled(tuple(symbols), frozenset(domain.items()), seed, tries)
     best = max(itertools.chain(corners, sampled), key=ratio)
     draw, width = random.Random(seed), 0.5
     for _ in range(tries):
@@ -626,6 +639,11 @@ def _tightest(lesser: sp.Expr, greater: sp.Expr, domain: Domain, seed: str, trie
         else:
             width = max(width * 0.99, 1e-6)
     return ratio(best), {s.name: round(x, 6) for s, x in zip(symbols, best, strict=True)}
+
+
+@lru_cache(maxsize=8)  # every mutant is attacked at the same points
+def _sampled(symbols: tuple[sp.Symbol, ...], domain: frozenset, seed: str, tries: int) -> list[list[float]]:
+    return [[float(p[s]) for s in symbols] for p in points(set(symbols), dict(domain), seed, tries)]
 
 
 def _try(claim: sp.Expr, rejects: Callable, equivalent: Callable, item: str) -> dict:

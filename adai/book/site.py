@@ -28,6 +28,7 @@ from sphinx.util.fileutil import copy_asset
 
 from adai.book import ledger
 from adai.book.animation import PLAY
+from adai.book.errata import Erratum, errata
 from adai.book.figures import EXPLORABLE, GRID, INK
 from adai.book.items import NOTEBOOK
 from adai.book.ledger import Entry
@@ -79,7 +80,7 @@ def inline_svg(source: str, name: str, alt: str) -> str:
 
 
 def _inline_attribute(key: str, value: str, name: str) -> str:
-    if PLAY in value and key in ("id", "href", "begin"):  # where hyphens would be read as minus
+    if re.search(rf"\b{PLAY}\b", value) and key in ("id", "href", "begin"):  # where hyphens would be read as minus
         return value.replace(PLAY, f"{name}-{PLAY}".replace("-", "_"))
     if key == "id":
         return f"{name}-{value}"
@@ -235,10 +236,10 @@ ERRATA = "{doc}`corrected </book/reference/errata>`"
 
 def _table(rows: list[list[str]]) -> list[str]:
     """Lines of a MyST table whose first row is its head."""
-    lines = ["::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
+    lines = [":::::{div} adai-wide", "::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
     for row in rows:
         lines += [f"{' ' if column else '*'} - {cell}" for column, cell in enumerate(row)]
-    return [*lines, "::::", ""]
+    return [*lines, "::::", ":::::", ""]
 
 
 def ledger_source(entries: list[Entry]) -> str:
@@ -269,21 +270,31 @@ def ledger_source(entries: list[Entry]) -> str:
     return "\n".join(lines)
 
 
-def errata_source(entries: list[Entry], checks: list[dict[str, Any]]) -> str:
-    """MyST source of the errata: each printed form that fails, the form that holds, and what showed it.
+RUBRICS = {"wrong": "Wrong", "loose": "True only with more said", "typo": "Slips of the pen"}
 
-    Args:
-        entries: the ledger.
-        checks: records of all checks, of which those of the kind erratum are listed.
-    """
-    by_id = {entry.id: entry for entry in entries}
-    lines = []
-    for found in (check for check in checks if check["kind"] == "erratum"):
-        evidence = found["evidence"][:1].upper() + found["evidence"][1:]
-        lines += [f"::::{{admonition}} {_item(by_id[found['id']])}: {found['verdict']}", "Printed:", ""]
-        lines += [f"$${found['printed']}$$", "", "Corrected:", "", f"$${found['corrected']}$$", ""]
-        lines += [f"{evidence}.", "::::", ""]
+
+def errata_source(entries: list[Entry], found: list[Erratum]) -> str:
+    """MyST source of the errata: what each box says, where it is shown, and folded the forms that were compared."""
+    by_id, lines = {entry.id: entry for entry in entries}, []
+    for verdict, group in groupby(found, key=lambda erratum: erratum.verdict):
+        lines += [f":::{{rubric}} {RUBRICS[verdict]}", ":::", ""]
+        for erratum in group:
+            shown = {check["id"] for check in erratum.checks}
+            where = ", ".join(_reference(by_id[item]) for item in erratum.items if item in shown)
+            lines += [f":::::{{admonition}} {erratum.title}", ":class: warning", "", erratum.text, ""]
+            lines += [f"*Shown at:* {where}, in {{doc}}`/{erratum.notebook}`.", ""]
+            lines += ["::::{admonition} What was compared", ":class: dropdown", ""]
+            lines += [line for check in erratum.checks for line in _compared(check, by_id)]
+            lines += ["::::", ":::::", ""]
     return "\n".join(lines) or "No erratum has been shown so far."
+
+
+def _compared(check: dict[str, Any], by_id: dict[str, Entry]) -> list[str]:
+    """Lines with a check's printed and corrected form, and what showed that the first fails."""
+    evidence = check["evidence"][:1].upper() + check["evidence"][1:]
+    forms = [f"$${form}$$" for form in (check["printed"], check["corrected"])]
+    head = f"{_item(by_id[check['id']])}, {check['verdict']}. Printed:"
+    return [head, "", forms[0], "", "Corrected:", "", forms[1], "", f"{evidence}.", ""]
 
 
 class LedgerGraph(nodes.General, nodes.Element):
@@ -312,8 +323,11 @@ class ErrataDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         self.env.note_reread()
         root = Path(self.env.srcdir)
-        checks = [check for notebook in ledger.notebooks(root) for check in ledger.checks(notebook)]
-        return self.parse_text_to_nodes(errata_source(ledger.entries(root), checks))
+        try:
+            found = errata(root)
+        except ValueError as error:
+            raise self.error(str(error)) from error
+        return self.parse_text_to_nodes(errata_source(ledger.entries(root), found))
 
 
 class DrawLedgerGraph(SphinxPostTransform):

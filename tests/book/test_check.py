@@ -120,6 +120,37 @@ def test_measurement_never_accepts_nan():
         check.measurement("eq:20", WIDTH, **bad)
 
 
+def _extrapolated(law, places=(1.5, 2.0, 3.0)):
+    values = [float(law.subs(x, place)) for place in places]
+    return {"at": [{x: p} for p in places], "estimate": values, "standard_error": [v / 100 for v in values]}
+
+
+def test_measurement_says_where_its_values_come_from():
+    found = check.measurement("thm:3", x**2, **_extrapolated(x**2), how="extrapolated")
+    assert found.evidence.startswith("3 extrapolated values, the worst 0.0 estimated errors away")
+
+
+@pytest.mark.parametrize(
+    ("law", "valueless"),
+    [(1 / (x - 1), 1 / (x - 2)), (sp.sqrt(x - 1), sp.sqrt(1 - x))],
+    ids=["divides by zero", "is not real"],
+)
+def test_a_claim_or_mutant_that_has_no_value_is_rejected(law, valueless):
+    measured = _extrapolated(law, places=(2.0, 3.0, 5.0))
+    assert valueless in mutants(law)
+    found = check.measurement("thm:3", law, **measured)
+    assert found.mutants["rejected"] == found.mutants["tried"] > 5
+    with pytest.raises(CheckFailed, match="inf standard errors away"):
+        check.measurement("thm:3", valueless, **measured)
+
+
+def test_a_mutant_that_is_not_real_is_no_bound():
+    found = check.bound("eq:79", sp.Rational(1, 2), 1 / sp.sqrt(1 - x**2), domain={x: (0.1, 0.9)}, tries=400)
+    assert found.mutants["tried"] == found.mutants["rejected"] + len(found.mutants["equivalent"])
+    assert {"2/sqrt(1 - x**2)"} <= set(found.mutants["equivalent"])
+    assert not {"1/sqrt(1 - 4*x**2)", "1/sqrt(-x**2 - 1)"} & set(found.mutants["equivalent"])
+
+
 def test_erratum_needs_a_wrong_print_and_a_right_correction():
     derived = sp.exp(-(x**2) / (2 * y))
     right, wrong = derived, sp.exp(-(x**2) * y / 2)
