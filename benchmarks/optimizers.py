@@ -2,8 +2,8 @@
 
     python benchmarks/optimizers.py [--out FILE.json] [--device cpu|cuda] [--rounds N]
 
-Every optimizer steps on the same gradients; one round steps each of them once, so that whatever else the machine does
-meets all alike. Ratios are taken within a round. The table gives, for each list of tensors, the median time, the ratio
+Every optimizer steps on the same gradients, in turn with its peer, so that whatever else the machine does meets both
+alike. Ratios are taken within a round. The table gives, for each list of tensors, the median time, the ratio
 to the peer with its quartiles, the bytes of state for each parameter, the aten operations dispatched in a step, and the
 words that these read and write for each parameter; the file also has the floor of words moved, what must be read or
 written if nothing is touched twice.
@@ -135,23 +135,21 @@ def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str
     elements = sum(torch.Size(shape).numel() for shape in shapes)
     generator = torch.Generator().manual_seed(0)
     grads = [0.01 * torch.randn(shape, generator=generator).to(device) for shape in shapes]
-    names = list(OPTIMIZERS)
-    first, times, facts = {}, {name: [] for name in names}, {}
-    optimizers = {}
-    for name in names:
+    facts = {}
+    for name, (_, peer) in OPTIMIZERS.items():
         started = time.perf_counter()
-        optimizers[name] = prepared(name, grads, device)
-        first[name] = time.perf_counter() - started
-    for _ in range(rounds):
-        for name, optimizer in optimizers.items():
-            times[name].append(seconds(optimizer, device))
-    for name, optimizer in optimizers.items():
-        peer = OPTIMIZERS[name][1]
+        optimizer = prepared(name, grads, device)
+        first = time.perf_counter() - started
+        # No more than two at a time: what lies untouched for long is slow to touch again.
+        pair = {peer: prepared(peer, grads, device)} if peer else {}
+        pair[name] = optimizer
+        rounds_of = [{each: seconds(one, device) for each, one in pair.items()} for _ in range(rounds)]
+        times = [one[name] for one in rounds_of]
+        ratios = [one[name] / one[peer] for one in rounds_of] if peer else []
         counted = operations(name, optimizer)
-        ratios = [one / other for one, other in zip(times[name], times.get(peer, []), strict=False)]
         facts[name] = {
-            "median_ms": 1e3 * statistics.median(times[name]),
-            "first_steps_s": first[name],
+            "median_ms": 1e3 * statistics.median(times),
+            "first_steps_s": first,
             "peer": peer,
             "ratio": statistics.quantiles(ratios, n=4) if len(ratios) > 1 else None,
             "state_bytes_per_parameter": state_bytes(optimizer) / elements,
