@@ -11,6 +11,9 @@ from typing import Any
 from adai import experiments, measurements, records
 from adai.records import RecordError
 
+CLEAR = "\x1b[2J\x1b[H"
+"""Empties a terminal."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 well, 1 something was found or failed, 2 wrong usage."""
@@ -70,6 +73,7 @@ def _measure(arguments: argparse.Namespace) -> int:
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Train all runs of an experiment that have no record, side by side, and print its table."""
+    from adai.experiments import cluster
     from adai.experiments.sweep import sweep
     from adai.processes import interrupted_by_sigterm
 
@@ -79,15 +83,22 @@ def sweep(arguments: argparse.Namespace) -> int:
         missing = {name: spec for name, spec in specs.items() if not records.path_of(spec, folder).exists()}
         if len(missing) < len(specs):
             print(f"{len(specs) - len(missing)} of {len(specs)} runs have a record")
-        devices = _devices(arguments)
-        for done, (name, result) in enumerate(sweep(missing, folder, devices), start=1):
+        table = experiments.module(arguments.experiment).table
+        if arguments.ray:
+            results = cluster.sweep(missing, folder, _device(arguments))
+        else:
+            results = sweep(missing, folder, _devices(arguments))
+        for done, (name, result) in enumerate(results, start=1):
             if isinstance(result, BaseException):
                 failed.append(name)
                 line = f"{name}  failed: {type(result).__name__}: {result}"
             else:
                 line = _line(name, result)
+            if sys.stdout.isatty():  # a live table: it takes the place of the one before
+                print(CLEAR, table(records.of(specs.values(), folder)), sep="")
             print(f"[{done:{len(str(len(missing)))}}/{len(missing)}] {line}", flush=True)
-        print(experiments.module(arguments.experiment).table(records.of(specs.values(), folder)))
+        if not sys.stdout.isatty() or not missing:
+            print(table(records.of(specs.values(), folder)))
     if failed:
         print(f"adai: {len(failed)} of {len(missing)} runs failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -164,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     trained = [name for name in experiments.EXPERIMENTS if name not in experiments.MEASURED]
     command.add_argument("experiment", choices=trained)
     command.add_argument("--jobs", type=_jobs, help="runs side by side (default: one per core, or per GPU)")
+    command.add_argument("--ray", action="store_true", help="train on the Ray cluster that RAY_ADDRESS names")
     command.set_defaults(command=sweep)
 
     command = commands.add_parser("records", help="Check records, or add one.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adai import experiments, records
-from adai.__main__ import main
+from adai.__main__ import CLEAR, main
 from adai.records import Record
 from adai.training import train
 
@@ -65,6 +65,18 @@ def test_sweep_reports_a_failed_run_and_keeps_the_others(tmp_path, monkeypatch, 
     assert "digits/sgd/0  failed: ValueError: Invalid momentum" in output.out
     assert "1 of 2 runs failed: digits/sgd/0" in output.err
     assert [record.spec.optimizer for record in records.load("digits", folder=tmp_path)] == ["adam"]
+
+
+def test_a_terminal_shows_the_table_after_each_run(tmp_path, monkeypatch, capsys):
+    table = experiments.runs("digits", "smoke")
+    specs = {name: table[name] for name in ("digits/sgd/0", "digits/adam/0")}
+    monkeypatch.setattr(experiments, "runs", lambda experiment, scale: specs)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["sweep", "digits", "--scale", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 0
+    first, second = capsys.readouterr().out.split(CLEAR)[1:]
+    # One row of the first table has a run, two of the second.
+    runs = [[line.split()[2] for line in shown.splitlines() if line.startswith("SGD M")] for shown in (first, second)]
+    assert runs == [["1"], ["1"]] and "Adam       1" not in first and "[2/2]" in second
 
 
 def test_a_sweep_that_is_told_to_stop_saves_its_runs_and_leaves_nothing_behind(tmp_path):
