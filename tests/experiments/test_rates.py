@@ -46,7 +46,8 @@ def test_names_say_the_multiples_of_the_papers_settings():
     assert len({spec.hash for spec in LAPTOP.values()}) == len(LAPTOP)
 
 
-def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row():
+def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row(monkeypatch):
+    monkeypatch.setattr(rates, "WIDER", {})
     row = [
         record("rates/adam/0.1/1", test=30, held_out=31),
         record("rates/adam/1/1", test=20, held_out=33),
@@ -56,6 +57,8 @@ def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row():
     assert rates.chosen(row[:2]) == {}
     diverged = record("rates/adam/0.1/1", test=90, held_out=math.nan)
     assert rates.chosen([*row[1:], diverged]) == {"adam": 10}
+    monkeypatch.setattr(rates, "WIDER", {"adam": (100,)})
+    assert rates.chosen(row) == {}
 
 
 def test_the_table_marks_the_choice_and_leaves_empty_what_nobody_has_run():
