@@ -128,9 +128,9 @@ def check(arguments: argparse.Namespace) -> int:
 
 def data(arguments: argparse.Namespace) -> int:
     """Download a data set into the folder that ADAI_DATA names, by default one in this user's cache."""
-    from adai.data import cifar
+    from adai.data import fetch
 
-    print(f"{arguments.set} is in {cifar.fetch(arguments.set)}")
+    print(f"{arguments.set} is in {fetch(arguments.set)}")
     return 0
 
 
@@ -188,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100"))
+    command.add_argument("set", choices=("cifar10", "cifar100", "mnist"))
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from adai.records import RecordError
 
-DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet")
+DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", "mnist")
 
 
 class DataError(RecordError):
@@ -79,6 +79,17 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
     if name == "digits":
         return import_module(f"{__name__}.digits").load(seed=seed, **options)
-    if name == "tiny_imagenet":
-        return import_module(f"{__name__}.tiny_imagenet").load(**options)
+    if name in ("tiny_imagenet", "mnist"):
+        return import_module(f"{__name__}.{name}").load(**options)
     return import_module(f"{__name__}.cifar").load(name, **options)
+
+
+def fetch(name: str) -> Path:
+    """Download CIFAR-10, CIFAR-100 or MNIST into the folder that ``ADAI_DATA`` names, unless it is there.
+
+    Raises:
+        DataError: the download failed; the same call goes on with it. Or other files are in its place.
+    """
+    if name == "mnist":
+        return import_module(f"{__name__}.mnist").fetch()
+    return import_module(f"{__name__}.cifar").fetch(name)

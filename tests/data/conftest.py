@@ -1,6 +1,8 @@
-"""Small CIFAR sets in the published layout, for every test of the data."""
+"""Small CIFAR sets in the published layout, and a server that hangs up, for every test of the data."""
 
 import pickle
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -27,3 +29,42 @@ def write_sets():
         return folder
 
     return write
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves one file; `breaks_after` bytes it hangs up, once."""
+
+    content = bytes(range(256)) * 2000
+    ranges = True
+    breaks_after: int | None = None
+    asked: list[str | None]
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        if start >= len(self.content):
+            self.send_error(416)
+            return
+        body = self.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if (stop := type(self).breaks_after) is not None:
+            type(self).breaks_after = None
+            body = body[:stop]
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    handler = type("Handler", (Server,), {"asked": []})
+    served = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    handler.url = f"http://127.0.0.1:{served.server_port}/file.bin"
+    yield handler
+    served.shutdown()
+    served.server_close()

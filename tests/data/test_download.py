@@ -3,54 +3,11 @@
 import hashlib
 import io
 import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from adai.__main__ import main
 from adai.data import DataError, cifar, download
-
-CONTENT = bytes(range(256)) * 2000
-
-
-class Server(BaseHTTPRequestHandler):
-    """Serves one file; `breaks_after` bytes it hangs up, once."""
-
-    content = CONTENT
-    ranges = True
-    breaks_after: int | None = None
-    asked: list[str | None]
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.asked.append(asked)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
-        if start >= len(self.content):
-            self.send_error(416)
-            return
-        body = self.content[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if (stop := type(self).breaks_after) is not None:
-            type(self).breaks_after = None
-            body = body[:stop]
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server():
-    handler = type("Handler", (Server,), {"asked": []})
-    served = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    handler.url = f"http://127.0.0.1:{served.server_port}/file.bin"
-    yield handler
-    served.shutdown()
-    served.server_close()
 
 
 def md5(content: bytes) -> str:
@@ -60,22 +17,22 @@ def md5(content: bytes) -> str:
 def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
     server.breaks_after = 100_000
     with pytest.raises(DataError, match="goes on where it stopped"):
-        download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin")
+        download.fetch(server.url, md5(server.content), tmp_path / "file.bin")
     assert [path.name for path in tmp_path.iterdir()] == ["file.bin.part"]
-    assert download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin").read_bytes() == CONTENT
+    assert download.fetch(server.url, md5(server.content), tmp_path / "file.bin").read_bytes() == server.content
     assert server.asked == [None, "bytes=100000-"]
     assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
 
 
 def test_a_server_that_cannot_resume_starts_again(server, tmp_path):
     server.ranges = False
-    (tmp_path / "file.bin.part").write_bytes(CONTENT[:70_000])
-    assert download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin").read_bytes() == CONTENT
+    (tmp_path / "file.bin.part").write_bytes(server.content[:70_000])
+    assert download.fetch(server.url, md5(server.content), tmp_path / "file.bin").read_bytes() == server.content
 
 
 def test_a_finished_part_is_taken(server, tmp_path):
-    (tmp_path / "file.bin.part").write_bytes(CONTENT)
-    assert download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin").read_bytes() == CONTENT
+    (tmp_path / "file.bin.part").write_bytes(server.content)
+    assert download.fetch(server.url, md5(server.content), tmp_path / "file.bin").read_bytes() == server.content
 
 
 def test_another_file_is_refused_and_not_kept(server, tmp_path):
@@ -85,8 +42,8 @@ def test_another_file_is_refused_and_not_kept(server, tmp_path):
 
 
 def test_what_is_there_is_not_fetched_again(server, tmp_path):
-    (tmp_path / "file.bin").write_bytes(CONTENT)
-    download.fetch(server.url, md5(CONTENT), tmp_path / "file.bin")
+    (tmp_path / "file.bin").write_bytes(server.content)
+    download.fetch(server.url, md5(server.content), tmp_path / "file.bin")
     assert server.asked == []
 
 
