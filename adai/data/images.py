@@ -36,8 +36,8 @@ class Split:
             label, checksum: as for `Data`.
 
         Returns:
-            Inputs of shape (examples, channels, size, size), uint8, with the mean and the deviation of each channel over the
-            training images.
+            Inputs of shape (examples, channels, size, size), uint8, with mean and deviation of each channel over
+            the training images.
 
         Raises:
             ValueError: there is no such size, or there are not so many images.

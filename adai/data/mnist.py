@@ -1,4 +1,4 @@
-"""MNIST (LeCun, Cortes and Burges 1998): 70,000 grey images of handwritten digits, 28 × 28 pixels, in published files."""
+"""MNIST (LeCun, Cortes and Burges 1998): 70,000 grey images of handwritten digits, 28 × 28 pixels, as published."""
 
 import gzip
 import hashlib
