@@ -18,8 +18,8 @@ model draws, r the Brier score over what the model expects of it):
    large, so it is calibration that counts and not a small loss.
 5. Excess kurtosis over minibatches is that of one example over B. At B = 1 the stable law wins, at B = 256 the Gaussian
    or neither; alpha rises with B, as for no stable law. Trained weights need larger B than random ones.
-6. Across parameters the stable law wins at every B. It wins as clearly for a Gaussian vector of the same covariance, and
-   at B = 256 the two alphas differ by less than 0.1.
+6. Across parameters the stable law wins at every B. It wins as clearly for a Gaussian vector of the same covariance,
+   and at B = 256 the two alphas differ by less than 0.1.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,7 +42,7 @@ LOWEST, HIGHEST = 1e-4, 0.5
 BATCHES = (1, 4, 16, 64, 256)
 TAILS = {"batches": list(BATCHES), "draws": 3000, "vectors": 1000, "vectors_fitted": 6}
 RANKS = (0, 1, 3, 10, 30, 100)
-"""Which Hessian eigenvectors noise is projected on, from the largest eigenvalue; as many weights and random ones join them."""
+"""Which Hessian eigenvectors noise is projected on, from the largest eigenvalue."""
 
 
 def runs(scale: str) -> dict[str, Measurement]:
@@ -56,7 +56,7 @@ def runs(scale: str) -> dict[str, Measurement]:
         parts = {"seed-0": _settings(0, [0, LAST], size=28, tails={})}
     else:
         parts = {f"seed-{s}": _settings(s, [0, 30, 300, 3000, LAST] if s == 0 else [0, LAST]) for s in SEEDS}
-        parts |= {f"memorised-{s}": _settings(s, [LAST], images=1000) for s in SEEDS}
+        parts |= {f"memorised-{s}": _settings(s, [300, 3000], images=1000) for s in SEEDS}
         parts |= {f"random-labels-{s}": _settings(s, [LAST], flipped=0.3) for s in SEEDS[:2]}
     return {
         f"noise/{name}": Measurement(experiment="noise", scale=scale, name=name, settings=settings)
