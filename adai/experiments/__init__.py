@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 from adai.measurements import Measurement
 from adai.records import SCALES, RecordError, Spec
 
-MEASURED = ("escape",)
+MEASURED = ("escape", "sharpness")
 """Those that train nothing."""
 EXPERIMENTS = (
     "digits",
