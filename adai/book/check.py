@@ -387,13 +387,16 @@ def erratum(
     )
 
 
+SIGNS = {"negative": (-math.inf, 0.0), "positive": (0.0, math.inf)}
+
+
 def record(
     item: str,
     claim: str,
     *,
     estimate: float,
     interval: tuple[float, float],
-    expected: str,
+    expected: str | tuple[float, float],
     scale: str,
     data: str,
     uses: Sequence[str] = (),
@@ -405,28 +408,32 @@ def record(
         claim: the claim in words, naming the difference that `estimate` measures.
         estimate: that difference, computed from records.
         interval: its 95 % confidence interval.
-        expected: the sign the paper claims, "negative" or "positive".
+        expected: the sign the paper claims, "negative" or "positive"; or, where it claims that two things are alike,
+            the range in which they count as alike.
         scale: scale of the runs.
         data: label of their data set.
         uses: items that this one needs.
 
     Returns:
-        Verdict 'reproduced' or 'not reproduced' where the interval excludes zero, else 'undecided'.
+        Verdict 'reproduced' where the whole interval lies where it is expected, 'not reproduced' where none of it
+        does, else 'undecided'.
     """
     low, high = interval
     if not low <= estimate <= high:
         raise ValueError(f"estimate {estimate} lies outside its interval {interval}")
-    if expected not in ("negative", "positive"):
-        raise ValueError(f"expected {expected!r}: say 'negative' or 'positive'")
-    sign = "undecided" if low <= 0 <= high else "negative" if high < 0 else "positive"
-    verdict = {"undecided": "undecided", expected: "reproduced"}.get(sign, "not reproduced")
+    if isinstance(expected, str) and expected not in SIGNS:
+        raise ValueError(f"expected {expected!r}: say 'negative', 'positive' or a range such as (-0.1, 0.1)")
+    least, most = SIGNS[expected] if isinstance(expected, str) else expected
+    inside, outside = least < low and high < most, high < least or low > most
+    verdict = "reproduced" if inside else "not reproduced" if outside else "undecided"
+    alike = "" if isinstance(expected, str) else f"alike from {least:.3g} to {most:.3g}; "
     return Check(
         known(item),
         "record",
         verdict,
         rf"\text{{{claim}}}",
         rf"{estimate:.3g} \quad [{low:.3g},\, {high:.3g}]",
-        f"95 % interval; {scale} scale, {data}",
+        f"95 % interval; {alike}{scale} scale, {data}",
         list(uses),
     )
 

@@ -10,12 +10,12 @@ from types import ModuleType, SimpleNamespace
 from adai.measurements import Measurement
 from adai.records import SCALES, RecordError, Spec
 
-MEASURED = ("escape", "noise")
+MEASURED = ("escape", "sharpness", "noise")
 """Those that train nothing."""
 EXPERIMENTS = (
     "digits",
     *("table1", "table1-many", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
-    *("rates", "tuned", "long", "table2"),
+    *("rates", "tuned", "speed", "speed-vgg16", "speed-densenet121", "speed-googlenet", "long", "table2"),
     *MEASURED,
 )
 

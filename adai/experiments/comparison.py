@@ -141,9 +141,9 @@ def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str)
         paired = runs.keys() & errors[baseline].keys() if name != baseline else ()
         rows[name] = Row(
             label,
-            last=_estimate(curve[-1] for curve in runs.values()),
-            best=_estimate(min(curve) for curve in runs.values()),
-            difference=_estimate(runs[seed][-1] - errors[baseline][seed][-1] for seed in sorted(paired)),
+            last=estimated(curve[-1] for curve in runs.values()),
+            best=estimated(min(curve) for curve in runs.values()),
+            difference=estimated(runs[seed][-1] - errors[baseline][seed][-1] for seed in sorted(paired)),
         )
     first = records[0] if records else None
     return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"])
@@ -176,6 +176,7 @@ def learning_curves(records: Iterable[Record], axes: Sequence[Any], labels: Mapp
     axes[0].legend()
 
 
-def _estimate(values: Iterable[float]) -> Estimate | None:
+def estimated(values: Iterable[float]) -> Estimate | None:
+    """A mean over seeds, from one value a seed; None where there is none."""
     values = tuple(values)
     return Estimate(values) if values else None

@@ -4,8 +4,10 @@ The paper trains VGG16 for 1,000 epochs and compares training losses; the schedu
 Adai runs at the paper's rate and at the half of it that Figure 10 names beside it. One seed; nothing is chosen.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from statistics import fmean, variance
+from typing import Any, NamedTuple
 
 from adai.book.figures import GREEN, ORANGE, PURPLE
 from adai.experiments import images
@@ -13,6 +15,8 @@ from adai.experiments.comparison import Table
 from adai.records import Record, Spec, comparable
 
 TIMES_LONGER = 5
+FIRST_DROP = 0.4
+"""Where Table 1's schedule drops the rate first, as a fraction of its epochs."""
 RUNS = {"adam/1": ("adam", 0.001), "adai/1": ("adai", 1.0), "adai/0.5": ("adai", 0.5)}
 """Optimizer and learning rate, by the multiple of the paper's rate."""
 LABELS = {("adai", 1.0): "Adai", ("adai", 0.5): "Adai, half the rate", ("adam", 0.001): "Adam"}
@@ -56,6 +60,55 @@ class Ends(Table):
         return lines
 
 
+class Ratios(NamedTuple):
+    """How Adai's training loss compares with Adam's: means over epochs of the logarithm of their ratio.
+
+    Args:
+        early: over the epochs before Table 1's first drop of the rate.
+        whole: over all epochs.
+        final: over the last tenth of them.
+    """
+
+    early: float
+    whole: float
+    final: float
+
+
+def ratios(records: Iterable[Record]) -> dict[float, Ratios]:
+    """Adai's losses against Adam's, by Adai's rate; none where either run is missing.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    curves = {(r.spec.optimizer, r.spec.hyperparameters["lr"]): r.curves["train_loss"] for r in comparable(records)}
+    adam = curves.pop(("adam", 0.001), None)
+    if adam is None:
+        return {}
+    tenth, early = -(-len(adam) // 10), round(FIRST_DROP * len(adam) / TIMES_LONGER)
+    found = {}
+    for (_, lr), curve in curves.items():
+        logs = [math.log(mine / other) for mine, other in zip(curve, adam, strict=True)]
+        found[lr] = Ratios(fmean(logs[:early]), fmean(logs), fmean(logs[-tenth:]))
+    return found
+
+
+def spread(records: Iterable[Record]) -> float | None:
+    """Standard deviation over seeds of the log training loss before the first drop, pooled over optimizers.
+
+    It tells what two runs differ by through luck, from repeated runs at the same fixed rate, those of Table 1; the mean
+    over these epochs is one value a run. None where no optimizer has two seeds.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    by_optimizer: dict[str, list[float]] = {}
+    for r in comparable(records):
+        early = r.curves["train_loss"][: round(FIRST_DROP * r.spec.epochs)]
+        by_optimizer.setdefault(r.spec.optimizer, []).append(fmean(map(math.log, early)))
+    pairs = [(len(values) - 1, variance(values)) for values in by_optimizer.values() if len(values) > 1]
+    return math.sqrt(sum(n * v for n, v in pairs) / sum(n for n, _ in pairs)) if pairs else None
+
+
 def first_below(curve: Sequence[float], level: float) -> int | None:
     """The first epoch, counted from 1, whose value is below a level; None where none is."""
     return next((epoch for epoch, value in enumerate(curve, 1) if value < level), None)
@@ -88,4 +141,5 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
                 values = curves[key][quantity]
                 axis.plot(range(1, len(values) + 1), values, color=color, label=label, linewidth=1)
         axis.set(xlabel="epoch", ylabel=description, yscale="log")
-    axes[0].legend()
+    if curves:
+        axes[0].legend()

@@ -8,9 +8,9 @@ from adai import records
 from adai.experiments import images, rates, table1
 from adai.experiments.table1 import figure, table
 from adai.optim import settings
-from adai.records import Spec
+from adai.records import Record, Spec
 
-__all__ = ["figure", "runs", "table"]
+__all__ = ["figure", "kept", "runs", "table"]
 
 
 def runs(scale: str) -> dict[str, Spec]:
@@ -33,3 +33,15 @@ def _runs(scale: str, factors: dict[str, float]) -> dict[str, Spec]:
             spec = images.spec("tuned", scale, optimizer, int(seed), hyperparameters={"lr": lr})
         found[f"tuned/{optimizer}/{seed}"] = spec
     return found
+
+
+def kept(scale: str) -> list[Record]:
+    """The records of these runs at one scale, on whichever data set the rates were chosen on.
+
+    Raises:
+        RecordError: the records at this scale are of several data sets.
+    """
+    factors = rates.chosen(records.load("rates", scale=scale))
+    wanted = {name: images.scaled(settings(name, "cifar")["lr"].value, factor) for name, factor in factors.items()}
+    found = [*records.load("table1", scale=scale), *records.load("tuned", scale=scale)]
+    return records.comparable(r for r in found if wanted.get(r.spec.optimizer) == r.spec.hyperparameters["lr"])

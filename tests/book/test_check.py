@@ -178,6 +178,19 @@ def test_record_is_judged_by_its_interval(low, high, verdict):
         check.record("tab:1", "", estimate=9, interval=(0, 1), expected="negative", scale="laptop", data="digits")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(-0.1, 0.1, "reproduced"), (0.3, 0.4, "not reproduced"), (-0.4, -0.3, "not reproduced"), (0.1, 0.3, "undecided"),
+     (-1.0, 1.0, "undecided")],
+)  # fmt: skip
+def test_record_of_likeness_needs_the_whole_interval_within_the_range(low, high, verdict):
+    claim = {"estimate": (low + high) / 2, "interval": (low, high), "scale": "laptop", "data": "digits"}
+    found = check.record("fig:10", "log ratio", expected=(-0.2, 0.2), **claim)
+    assert found.verdict == verdict and "-0.2 to 0.2" in found.evidence
+    with pytest.raises(ValueError, match="'zero'"):
+        check.record("fig:10", "log ratio", expected="zero", **claim)
+
+
 g, m, theta, k, lr, beta = sp.symbols("g m theta t eta beta")
 AVERAGED = [(m, beta * m + (1 - beta) * g), (theta, theta - lr * m / (1 - beta**k))]
 

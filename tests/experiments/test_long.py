@@ -1,5 +1,8 @@
 """The long runs: as long as they say, at a rate that never falls, and compared by when they get as low."""
 
+import dataclasses
+import math
+
 import pytest
 
 from adai import experiments
@@ -39,3 +42,26 @@ def test_the_table_says_when_a_run_gets_below_adams_lowest(losses, epoch):
 
 def test_at_the_papers_scale_it_is_the_papers_thousand_epochs_of_vgg16():
     assert {(spec.model, spec.epochs) for spec in experiments.runs("long", "paper").values()} == {("vgg16", 1000)}
+
+
+def test_losses_are_compared_early_overall_and_at_the_end():
+    adam, adai = [1.0] * 145, [2.0] * 12 + [1.0] * 118 + [0.25] * 15
+    found = long.ratios([record("long/adam/1", adam), record("long/adai/0.5", adai)])
+    early, whole, final = found[0.5]
+    assert (early, final) == pytest.approx((math.log(2), math.log(0.25)))
+    assert whole == pytest.approx((12 * math.log(2) + 15 * math.log(0.25)) / 145)
+    assert long.ratios([record("long/adai/0.5", adai)]) == {}
+
+
+def test_the_spread_is_of_repeated_runs_before_the_drop():
+    runs = experiments.runs("table1", "laptop")
+    levels = {("adai", 0): 1.0, ("adai", 1): math.e, ("sgd", 0): 1.0}
+    found = [
+        dataclasses.replace(
+            record("long/adam/1", []), spec=runs[f"table1/{optimizer}/{seed}"],
+            curves={"train_loss": [level] * 12 + [1e-6 * level] * 17, "test_error": [50.0] * 29},
+        )
+        for (optimizer, seed), level in levels.items()
+    ]  # fmt: skip
+    assert long.spread(found) == pytest.approx(math.sqrt(0.5))
+    assert long.spread(found[:1]) is None

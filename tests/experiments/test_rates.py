@@ -9,17 +9,21 @@ import pytest
 from adai import experiments
 from adai.experiments import images, rates, table1, tuned
 from adai.optim import settings
-from adai.records import Record, RecordError
+from adai.records import Record, RecordError, Spec
 
 LAPTOP = experiments.runs("rates", "laptop")
 
 
 def record(name: str, test: float, held_out: float) -> Record:
+    return finished(LAPTOP[name], test_error=[90.0, test], held_out_error=[90.0, held_out])
+
+
+def finished(spec: Spec, **curves: list[float]) -> Record:
     return Record(
-        spec=LAPTOP[name],
+        spec=spec,
         environment={},
         data={"label": "CIFAR-10 (JPEG copy)", "checksum": "0" * 64},
-        curves={"test_error": [90.0, test], "held_out_error": [90.0, held_out]},
+        curves=curves,
         first_losses=[],
         images_per_second=1.0,
         seconds=1.0,
@@ -99,6 +103,19 @@ def test_tuned_runs_are_table_1s_own_where_the_chosen_rate_is_the_papers():
         assert other.hyperparameters == {**paper.hyperparameters, "lr": 1e-4}
         same = {"experiment": "table1", "hyperparameters": paper.hyperparameters, "keep_weights": paper.keep_weights}
         assert dataclasses.replace(other, **same) == paper
+
+
+def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(monkeypatch):
+    first, runs = table1.runs("laptop"), tuned._runs("laptop", {"adam": 10})
+    stale = tuned._runs("laptop", {"adam": 0.1})["tuned/adam/0"]
+    there = {
+        "table1": [finished(first[f"table1/{optimizer}/0"]) for optimizer in ("adai", "sgd", "adam")],
+        "tuned": [finished(runs["tuned/adam/1"]), finished(stale)],
+    }
+    monkeypatch.setattr(tuned.records, "load", lambda name, **_: there.get(name, []))
+    monkeypatch.setattr(rates, "chosen", lambda _: {"adai": 1, "adam": 10})
+    found = {(r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in tuned.kept("laptop")}
+    assert found == {("table1", "adai", 1), ("tuned", "adam", 0.01)}
 
 
 def test_before_any_rate_is_chosen_there_is_nothing_to_run(tmp_path, monkeypatch):
