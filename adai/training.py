@@ -251,6 +251,27 @@ def first_steps(spec: Spec) -> tuple[dict[str, str], list[float]]:
     return _provenance(run), list(islice(losses, FIRST_STEPS))
 
 
+def finished(spec: Spec, folder: Path) -> Run:
+    """A run with the weights that it ended in: those that it kept in a records folder, else it is trained anew.
+
+    Raises:
+        RecordError: it kept weights, but has no record there, or the data set here is not the one it was trained on.
+    """
+    run = Run(spec)
+    if not spec.keep_weights:
+        for _ in range(spec.epochs):
+            list(run.epoch())
+        return run
+    checksum = records.read(records.path_of(spec, folder)).data["checksum"]
+    if run.data.checksum != checksum:
+        raise RecordError(f"the run was trained on data with the checksum {checksum}, here is {run.data.checksum}")
+    from safetensors.torch import load_file
+
+    state = load_file(records.weights_path(spec, folder))
+    run.model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in state.items()})
+    return run
+
+
 def _train_epoch(run: Run, checkpoint: Path | None, stop: threading.Event) -> None:
     steps, at_end = run.epoch(), object()
     while True:

@@ -16,7 +16,7 @@ from adai.book.figures import OPTIMIZER as COLOURS
 from adai.experiments import images, table1
 from adai.experiments.comparison import Estimate, Table, estimated
 from adai.measurements import Measurement, Result
-from adai.records import RecordError, Spec
+from adai.records import Spec
 
 if TYPE_CHECKING:
     from adai.theory.sharpness import Landscape
@@ -113,22 +113,10 @@ def _rises(landscape: "Landscape", kind: str, sigma: float, draws: int, seed: in
 
 def _landscapes(settings: dict[str, Any]) -> tuple["Landscape", float]:
     """The loss landscape about a run's last weights, and its test error there in percent."""
-    from safetensors.torch import load_file
-
     from adai.theory.sharpness import Landscape
-    from adai.training import Run
+    from adai.training import finished
 
-    spec = Spec.from_dict(settings["run"])
-    run, home = Run(spec), records.default_folder()
-    if spec.keep_weights:
-        checksum = records.read(records.path_of(spec, home)).data["checksum"]
-        if run.data.checksum != checksum:
-            raise RecordError(f"the run was trained on data with the checksum {checksum}, here is {run.data.checksum}")
-        state = load_file(records.weights_path(spec, home))
-        run.model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in state.items()})
-    else:  # a smoke run
-        for _ in range(spec.epochs):
-            list(run.epoch())
+    run = finished(Spec.from_dict(settings["run"]), records.default_folder())
     run.evaluate()
     count = settings["images"]
     inputs = run.data.normalised(run.data.train_inputs[:count])

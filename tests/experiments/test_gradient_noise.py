@@ -15,8 +15,7 @@ GRAM = [[5.0 if a == b else 3.0 for b in range(5)] for a in range(5)]
 @pytest.fixture(scope="module")
 def result():
     """The smoke run, on digits: it needs no download."""
-    (spec,) = noise.runs("smoke").values()
-    return measurements.measure(spec, noise.measure, threads=1)
+    return measurements.measure(noise.runs("smoke")["noise/seed-0"], noise.measure, threads=1)
 
 
 def test_a_good_one_can_be_repeated(result):
@@ -71,7 +70,15 @@ def test_the_figure_shows_the_elements_between_its_limits():
     assert noise.negative_share({"traces": {"absolute": 1.0, "hessian": 0.6}}) == pytest.approx(0.2)
 
 
-def test_every_scale_has_its_runs():
-    names = {scale: len(noise.runs(scale)) for scale in ("smoke", "laptop", "colab", "paper")}
-    assert names == {"smoke": 1, "laptop": 12, "colab": 0, "paper": 1}
+def test_minibatches_of_a_recorded_run_can_be_repeated():
+    result = measurements.measure(noise.runs("smoke")["noise/run-0"], noise.measure, threads=1)
+    assert list(noise.repeat(result)) == []
+    assert noise.summary(result).startswith("noise/run-0  2 states")
+    result.found["states"][1]["norms"]["4"][2] *= 1.01
+    (said,) = noise.repeat(result)
+    assert said.startswith("last weights, B = 4: the first gradients' norms are")
+
+
+def test_what_is_measured_is_known_to_the_check_of_records():
+    assert all(noise.runs(scale) for scale in ("smoke", "laptop", "paper")) and not noise.runs("colab")
     assert all(spec.hash in experiments.known("noise") for spec in noise.runs("laptop").values())
