@@ -115,7 +115,7 @@ def _settings(
     }
 
 
-def _plain(spec: Spec) -> dict[str, Any]:
+def _plain(spec: Any) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(spec).items()}
 
 
@@ -282,7 +282,7 @@ def _quick(model: "nn.Sequential", inputs: "Tensor", targets: "Tensor") -> dict[
     squares = sum(sample_gradients(model, x, y).double().square().sum().item() for x, y in pairs)
     n = sum(sizes)
     start = torch.ones(n).numpy()
-    largest = eigsh(LinearOperator((n, n), times_hessian, dtype="f4"), 1, which="LA", v0=start, tol=1e-4)[0]
+    largest = eigsh(LinearOperator((n, n), matvec=times_hessian, dtype="f4"), 1, which="LA", v0=start, tol=1e-4)[0]
     return {"loss": loss(parameters).item(), "fisher": squares / len(targets), "largest": float(largest[0])}
 
 

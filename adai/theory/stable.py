@@ -66,7 +66,7 @@ def fit_stable(x: Floats) -> Stable:
 
     start = [[1.5, 0.0], [1.9, 0.0], [1.5, 0.3]]
     found = minimize(cost, start[0], method="Nelder-Mead", options={"initial_simplex": start, "xatol": 1e-3})
-    gaussian = [2.0, np.log(np.sqrt(np.mean(size**2) / 2))]
+    gaussian = np.array([2.0, np.log(np.sqrt(np.mean(size**2) / 2))])
     alpha, log_scale = min((found.x, gaussian), key=cost)
     return Stable(min(max(float(alpha), ALPHAS[0]), 2.0), float(np.exp(log_scale)) * typical)
 
