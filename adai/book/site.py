@@ -446,6 +446,12 @@ def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         context[kind] = [f for f in files if "thebe" not in f"{f.filename} {f.attributes}".lower()]
 
 
+def name_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Say what a list of works is in words that screen readers still know: its items, and nothing but items in it."""
+    body = context.get("body", "")
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def add_sliders(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the script that moves curves, on the pages that have some."""
     if 'class="adai-explorable"' in context.get("body", ""):
@@ -470,5 +476,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
     app.connect("html-page-context", add_sliders)
+    app.connect("html-page-context", name_roles)
     app.connect("html-page-context", drop_thebe, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
