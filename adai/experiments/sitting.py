@@ -80,7 +80,7 @@ def _estimate(missing: Mapping[str, Spec], device: str) -> float:
     started = time.perf_counter()
     list(islice(steps, STEPS))
     a_step = (time.perf_counter() - started) / STEPS
-    return a_step * len(run.batches()) * sum(spec.epochs for spec in missing.values())
+    return a_step * len(run.parts()) * sum(spec.epochs for spec in missing.values())
 
 
 def _in_drive(folder: str | Path) -> Path:

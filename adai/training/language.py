@@ -40,7 +40,7 @@ class LanguageRun(Run):
         ]
         self.state = self.model.start(spec.batch_size)
 
-    def batches(self) -> list[Tensor]:
+    def parts(self) -> list[Tensor]:
         """The steps of an epoch: the places in the lanes that each reads."""
         return list(torch.arange(len(self.lanes[0])).split(self.spec.bptt))
 

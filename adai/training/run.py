@@ -88,7 +88,7 @@ class Run:
         """Pass over the training set in a new random order, or over what is left of it; yields each step's loss."""
         self.model.train()
         self.epoch_order = self.order.get_state()
-        for batch in self.batches()[len(self.losses) :]:
+        for batch in self.parts()[len(self.losses) :]:
             yield self.step(batch)
         self.schedule.step()
         self.first_losses += self.losses[: FIRST_STEPS - len(self.first_losses)]
@@ -97,7 +97,7 @@ class Run:
             self.curves["train_error"].append(100 * self.mistakes / len(self.data.train_targets))
         self.losses, self.mistakes = [], 0
 
-    def batches(self) -> Sequence[Tensor]:
+    def parts(self) -> Sequence[Tensor]:
         """What the steps of an epoch are made on: the training examples' indices, in a new random order."""
         shuffled = torch.randperm(len(self.data.train_targets), generator=self.order)
         return shuffled.split(self.spec.batch_size)
