@@ -8,7 +8,6 @@ from typing import Any
 from adai.book.figures import OPTIMIZER as COLOURS
 from adai.records import Record, comparable
 
-
 QUANTITIES = {
     "train_loss": "training loss",
     "test_error": "test error (%)",
