@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import math
 import subprocess
@@ -73,7 +74,7 @@ def test_the_papers_network_has_14_million_parameters():
 def test_perplexity_is_the_mean_over_all_tokens_given_all_before():
     model, text = model_of(), torch.randint(WORDS, (51,))
     state, total = model.start(1), 0.0
-    for before, token in zip(text[:-1], text[1:], strict=True):
+    for before, token in itertools.pairwise(text):
         with torch.no_grad():
             logits, state = model(before.view(1, 1), state)
         total -= F.log_softmax(logits[0, 0], dim=0)[token].item()

@@ -190,7 +190,8 @@ def learning_curves(
             low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
             axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
         axis.set(xlabel="epoch", ylabel=QUANTITIES[quantity], yscale="log")
-    axes[0].legend()
+    if axes[0].lines:
+        axes[0].legend()
 
 
 def estimated(values: Iterable[float]) -> Estimate | None:

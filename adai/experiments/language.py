@@ -8,8 +8,10 @@ epoch alone. The rates are powers of ten, as in the paper: three for each optimi
 as long as the best lies at an edge (`grid`). Runs for the results, on other seeds, exist once that is settled. At
 `colab` scale they take the rates that were chosen at laptop scale.
 
-**Laptop.** Two layers of a fifth of the paper's width, with tied embedding, on the first quarter of the training text;
-validation and test texts are whole. This was fixed by a pilot on seed 1000, on the validation text alone. PILOT
+**Laptop.** One layer of a fifth of the paper's width, with tied embedding and dropout 0.2, on the first quarter of the
+training text; validation and test texts are whole. A pilot on seed 1000 and the validation text fixed this: SGD at rate
+1 for two epochs, with two layers and dropout 0.5 (perplexity 467), with two and 0.2 (409), with one and 0.2 (327); the
+last was taken. Adai at 10 then ran alone, for the time it takes. That SGD chose the network favours SGD, if anyone.
 """
 
 import math
@@ -38,7 +40,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "seeds": 5,
         "epochs": 4,
         "dataset_options": {"limit": 232_000},
-        "model_options": {"width": 100, "layers": 2, "dropout": 0.2, "tied": True},
+        "model_options": {"width": 100, "layers": 1, "dropout": 0.2, "tied": True},
     },
     "colab": {"seeds": 1, "epochs": 20, "precision": "mixed"},
     "paper": {"seeds": 3, "epochs": 39},

@@ -71,7 +71,7 @@ def test_what_is_missing_or_foreign_is_named(folder, spoil, complaint):
 
 
 def test_another_text_needs_a_label(folder):
-    with pytest.raises(DataError, match="has 10 tokens and the MD5 sum .* the published file 929,589 and f26c"):
+    with pytest.raises(DataError, match=r"has 10 tokens and the MD5 sum .* the published file 929,589 and f26c"):
         load(label=None)
 
 

@@ -1,4 +1,4 @@
-"""Language modelling: rates are chosen on validation by a rule, results exist after it, and tables show what there is."""
+"""Language modelling: rates are chosen on validation by a rule, results come after it, tables show what there is."""
 
 import math
 
