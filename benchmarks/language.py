@@ -68,13 +68,15 @@ def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
 def text() -> dict[str, Any]:
     """What the training text shows of its words to a step."""
     run = LanguageRun(spec("sgd"))
-    words = [run.lanes[0][part].unique().numel() for part in run.parts()]
+    words = [run.lanes[0][part].unique() for part in run.parts()]
+    steps_with = torch.cat(words).bincount(minlength=run.model.embedding.num_embeddings)
     limit = language.SIZES["laptop"]["dataset_options"]["limit"]
     return {
         "tokens": {"train": len(run.data.train_targets), "valid": len(run.data.held_out_targets)}
         | {"test": len(run.data.test_targets)},
         "vocabulary": run.data.train_targets.unique().numel(),
-        "words_a_step": statistics.fmean(words),
+        "words_a_step": statistics.fmean(map(len, words)),
+        "words_in_under_a_hundredth_of_steps": int((steps_with < len(words) / 100).sum()),
         "limit": limit,
         "words_of_the_limited_text": run.data.train_targets[:limit].unique().numel(),
     }

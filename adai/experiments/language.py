@@ -38,7 +38,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "laptop": {
         "seeds": 5,
-        "epochs": 4,
+        "epochs": 5,
         "dataset_options": {"limit": 232_000},
         "model_options": {"width": 100, "layers": 1, "dropout": 0.2, "tied": True},
     },
@@ -162,6 +162,9 @@ def figure(kept: Iterable[Record], axes: Sequence[Any]) -> None:
         RecordError: the records are of several scales or data sets.
     """
     learning_curves(results(kept), axes, LABELS, ("train_loss", "test_perplexity"))
+    for axis in axes:  # a few epochs, within a factor of ten
+        axis.set_yscale("linear")
+        axis.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _best(rates: Iterable[float], found: Mapping[float, float]) -> float:
