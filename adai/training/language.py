@@ -32,10 +32,11 @@ class LanguageRun(Run):
         super().__init__(spec, device, compiled=compiled)
         if self.processes > 1:
             raise RecordError(f"a run on {spec.dataset} does not share its lanes: start it without torchrun")
-        if len(self.data.train_targets) < spec.batch_size:
-            raise RecordError(f"{len(self.data.train_targets)} tokens do not fill {spec.batch_size} lanes")
+        tokens, count = len(self.data.train_targets), spec.batch_size
+        if tokens < count:
+            raise RecordError(f"{tokens} tokens do not fill {count} lanes")
         self.lanes = [
-            text.unfold(0, length := len(text) // spec.batch_size, length).t().contiguous()
+            text[: tokens - tokens % count].view(count, -1).t().contiguous().to(device)
             for text in (self.data.train_inputs, self.data.train_targets)
         ]
         self.state = self.model.start(spec.batch_size)
@@ -68,7 +69,8 @@ class LanguageRun(Run):
             ("test", data.test_inputs, data.test_targets),
         ):
             with self._precision():
-                self.curves[f"{name}_perplexity"].append(perplexity(self.model, inputs, targets))
+                found = perplexity(self.model, inputs.to(self.device), targets.to(self.device))
+            self.curves[f"{name}_perplexity"].append(found)
 
     def restore(self, path: Path) -> None:
         super().restore(path)
