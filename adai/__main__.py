@@ -128,9 +128,10 @@ def check(arguments: argparse.Namespace) -> int:
 
 def data(arguments: argparse.Namespace) -> int:
     """Download a data set into the folder that ADAI_DATA names, by default one in this user's cache."""
-    from adai.data import cifar
+    from adai.data import cifar, ptb
 
-    print(f"{arguments.set} is in {cifar.fetch(arguments.set)}")
+    home = ptb.fetch() if arguments.set == "ptb" else cifar.fetch(arguments.set)
+    print(f"{arguments.set} is in {home}")
     return 0
 
 
@@ -188,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100"))
+    command.add_argument("set", choices=("cifar10", "cifar100", "ptb"))
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
@@ -238,7 +239,7 @@ def _faults(record: records.Record | measurements.Result, known: dict[str, Any])
 
 
 def _line(name: str, record: records.Record) -> str:
-    return f"{name}  test error {record.curves['test_error'][-1]:.2f} %  {record.seconds:.1f} s"
+    return f"{name}  {record.result()}  {record.seconds:.1f} s"
 
 
 def _jobs(text: str) -> int:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from adai.records import RecordError
 
-DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet")
+TEXTS = ("ptb",)
+"""Those whose examples are the tokens of a text, in its order."""
+DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", *TEXTS)
 
 
 class DataError(RecordError):
@@ -21,7 +23,7 @@ class Data(NamedTuple):
 
     Args:
         train_inputs: first dimension the examples; images in uint8 have the shape (examples, channels, height, width).
-        train_targets: class indices, int64.
+        train_targets: class indices, int64; of a text, the token after each of `train_inputs`.
         test_inputs: as `train_inputs`.
         test_targets: as `train_targets`.
         label: the data set's name as figures and records show it.
@@ -79,6 +81,6 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
     if name == "digits":
         return import_module(f"{__name__}.digits").load(seed=seed, **options)
-    if name == "tiny_imagenet":
-        return import_module(f"{__name__}.tiny_imagenet").load(**options)
+    if name in ("tiny_imagenet", *TEXTS):
+        return import_module(f"{__name__}.{name}").load(**options)
     return import_module(f"{__name__}.cifar").load(name, **options)
