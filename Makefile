@@ -1,11 +1,11 @@
 # make book   builds the site          make notebooks   re-executes changed chapters (ALL=1: all)
 # make test   runs every test          make run         repeats the first experiment, live
-# make serve  rebuilds on save         make lint, make lock, make address URL=…, make test-latest, make clean
+# make serve  rebuilds on save         make lint, make lock, make address URL=…, make test-latest, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book test notebooks run serve lint lock address test-latest clean
+.PHONY: book test notebooks run serve lint lock address test-latest links clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,6 +47,7 @@ lint: .venv/.full
 	$(BIN)/ruff format --check adai tests
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/codespell
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.
@@ -65,6 +66,10 @@ test-latest: .venv/.python
 	$(if $(TORCH_INDEX),.venv-latest/bin/pip install -q --index-url $(TORCH_INDEX) torch)
 	.venv-latest/bin/pip install -q -e ".[book]" nbclient
 	.venv-latest/bin/python -m adai.book.notebooks --checks
+
+# Asks every other host that a page links to; needs the network.
+links: .venv/.site
+	$(BIN)/jupyter-book build --builder linkcheck --all --path-output _build/links .
 
 clean:
 	rm -rf _build _build.log .venv .venv-latest

@@ -188,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100", "mnist"))
+    command.add_argument("set", choices=("cifar10", "cifar100", "mnist", "ptb"))
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
@@ -238,7 +238,7 @@ def _faults(record: records.Record | measurements.Result, known: dict[str, Any])
 
 
 def _line(name: str, record: records.Record) -> str:
-    return f"{name}  test error {record.curves['test_error'][-1]:.2f} %  {record.seconds:.1f} s"
+    return f"{name}  {record.result()}  {record.seconds:.1f} s"
 
 
 def _jobs(text: str) -> int:

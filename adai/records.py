@@ -30,6 +30,8 @@ PRECISIONS = ("fp32", "mixed")
 FIRST_STEPS = 20
 """How many step losses a record keeps in full precision, to be repeated by a check."""
 LARGEST_TOLERANCE = 0.1
+TEST_CURVES = {"test_error": "test error {:.2f} %", "test_perplexity": "test perplexity {:.1f}"}
+"""What a run may be judged by, and how one value is shown; a record has one of them."""
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -65,6 +67,8 @@ class Spec:
             not, fp32 on a CPU. The record's environment says which it was.
         keep_weights: leave the last weights beside the record (see `weights_path`).
         augment: train on random crops and mirror images (`adai.data.augment`).
+        clip: the largest norm of a gradient, all parameters together; longer ones are shortened to it.
+        bptt: tokens after which backpropagation through a text is cut off; only for texts, and demanded there.
 
     Raises:
         RecordError: a value is of the wrong type or out of its range.
@@ -86,6 +90,8 @@ class Spec:
     precision: str = "fp32"
     keep_weights: bool = False
     augment: bool = False
+    clip: float | None = None
+    bptt: int | None = None
 
     def __post_init__(self) -> None:
         for spec_field in fields(self):
@@ -121,6 +127,10 @@ class Spec:
             self.lr_factor,
             "a number in (0, 1]",
         )
+        clips = self.clip is None or (_is_number(self.clip) and self.clip > 0)
+        _demand(clips, "clip", self.clip, "a positive number or None")
+        cuts = self.bptt is None or (_is_integer(self.bptt) and self.bptt > 0)
+        _demand(cuts, "bptt", self.bptt, "an integer of at least 1 or None")
 
     @property
     def hash(self) -> str:
@@ -152,7 +162,7 @@ class Record:
         data: `label` and `checksum` of the data set.
         curves: one list per quantity with one value per epoch, such as `train_loss` and `test_error` (percent).
         first_losses: the losses of the first `FIRST_STEPS` steps, in full precision.
-        images_per_second: training throughput, without evaluation.
+        images_per_second: training throughput, without evaluation; of a text, tokens.
         seconds: wall-clock time of the whole run.
         peak_memory_mib: the largest memory of the process so far; None where the system does not tell.
     """
@@ -165,6 +175,11 @@ class Record:
     images_per_second: float
     seconds: float
     peak_memory_mib: float | None
+
+    def result(self) -> str:
+        """What the run came to, in words: the last epoch's error or perplexity on the test set."""
+        name = next(name for name in TEST_CURVES if name in self.curves)
+        return TEST_CURVES[name].format(self.curves[name][-1])
 
     def save(self, folder: Path) -> Path:
         """Write `<folder>/<experiment>/<hash>.json`, whole or not at all, and return its path."""
@@ -437,8 +452,9 @@ def _from_dict(values: Any) -> Record:
     for key in ("label", "checksum"):
         value = _entry(values, "data", key)
         _demand(isinstance(value, str) and value, f"data.{key}", value, "a text")
-    for key in ("train_loss", "test_error"):
-        _entry(values, "curves", key)
+    _entry(values, "curves", "train_loss")
+    measured = " or ".join(map(repr, TEST_CURVES))
+    _demand(TEST_CURVES.keys() & values["curves"].keys(), "curves", values["curves"], f"an object with {measured}")
     curves = {name: _losses(f"curves.{name}", curve) for name, curve in values["curves"].items()}
     for name, curve in curves.items():
         _demand(len(curve) == spec.epochs, f"curves.{name}", f"{len(curve)} values", f"{spec.epochs}")

@@ -1,5 +1,6 @@
 """Every page of the built site, looked at in a browser: light and dark, on a desk and in a hand."""
 
+import importlib.resources
 import itertools
 import os
 import random
@@ -55,6 +56,17 @@ SURVEY = r"""() => {
     'ids that occur twice': ids.filter((id, i) => ids.indexOf(id) !== i),
     'pixels of horizontal scroll': Math.max(0, root.scrollWidth - root.clientWidth),
   };
+}"""
+
+
+# Of each kind of highlighted code one piece is enough; thousands of them would take axe half a minute.
+ACCESSIBILITY = """async () => {
+  const seen = new Set();
+  for (const piece of document.querySelectorAll('pre span'))
+    if (seen.has(piece.className)) piece.replaceWith(...piece.childNodes); else seen.add(piece.className);
+  document.querySelectorAll('mjx-container').forEach(e => e.replaceWith('formula'));
+  const {violations} = await axe.run(document, {resultTypes: ['violations']});
+  return violations.map(v => `${v.id}: ${v.help}: ${v.nodes.length} times, first ${v.nodes[0].html.slice(0, 200)}`);
 }"""
 
 
@@ -144,6 +156,18 @@ def test_page_is_sound(page: str, tabs: dict, address: str, troubles: list[str])
                 shot = f"{page.removesuffix('.html').replace('/', '-')}-{scheme}-{width}.png"
                 tab.screenshot(path=Path(folder) / shot, full_page=True, animations="disabled")
     faults += troubles
+    assert not faults, f"{page}:\n" + "\n".join(faults)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "index.html"])
+def test_page_is_accessible(page: str, tabs: dict, address: str) -> None:
+    """By axe-core's rules: WCAG 2.2 AA and best practices, without MathJax's own elements."""
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    faults = []
+    for scheme, tab in tabs.items():
+        open_page(tab, address + page, WIDTHS[0])
+        tab.add_script_tag(content=axe)
+        faults += [f"{scheme}: {fault}" for fault in tab.evaluate(ACCESSIBILITY)]
     assert not faults, f"{page}:\n" + "\n".join(faults)
 
 

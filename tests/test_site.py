@@ -11,7 +11,7 @@ import yaml
 from adai.book.errata import Erratum
 from adai.book.figures import GRID, INK
 from adai.book.ledger import Entry
-from adai.book.site import draw_graph, errata_source, inline_svg, layers, ledger_source
+from adai.book.site import counts, draw_graph, errata_source, inline_svg, layers, ledger_source
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build/html"
@@ -98,6 +98,12 @@ class TestLedger:
         for part in ("Equation {eq}`eq:19`, wrong", "$$a = 2b$$", "$$a = b$$", "Found by symbols.", "Twice too much."):
             assert part in source
         assert "{doc}`/book/diffusion/sgd`" in source and "eq:2`" not in source
+
+    def test_counts_are_those_of_the_checked_items(self) -> None:
+        tried = entry("eq:2", mutants_tried=9, mutants_rejected=8)
+        found = counts([tried, entry("thm:1", verdict="wrong"), unchecked("eq:1")], [])
+        assert (found["items"], found["checked"], found["holds"], found["wrong"], found["typo"]) == (3, 2, 1, 1, 0)
+        assert (found["errata"], found["mutants tried"], found["mutants rejected"]) == (0, 9, 8)
 
     def test_an_item_stands_right_of_all_that_it_uses(self) -> None:
         assert layers({"eq:3": ["eq:1", "eq:2"], "eq:2": ["eq:1"]}) == {"eq:1": 0, "eq:2": 1, "eq:3": 2}

@@ -92,7 +92,7 @@ def identity(
         printed: the paper's right-hand side as it stands there; a matrix is compared entry by entry.
         name: LaTeX of the left-hand side, for display.
         uses: items that this one needs to be true.
-        assumes: items that it needs only in order to be stated.
+        assumes: items that it needs only to be stated.
         domain: interval of each symbol for which the claim is made, where its assumptions do not tell.
         kind: "identity", or "definition" for an item that only names something.
 

@@ -1,7 +1,7 @@
 """Sphinx extension of the book's site.
 
 It inlines figures so that they follow the theme, gives sliders to those that have formulas, numbers equations and
-statements as the paper does, renders the ledger, and serves MathJax from the site itself.
+statements as the paper does, renders the ledger and what is counted from it, and serves MathJax from the site itself.
 Like all that renders the book it needs no torch.
 """
 
@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import re
 from collections import Counter
+from functools import cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -23,7 +24,7 @@ from sphinx.domains.math import MathDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.fileutil import copy_asset
 
 from adai.book import ledger
@@ -330,6 +331,52 @@ class ErrataDirective(SphinxDirective):
         return self.parse_text_to_nodes(errata_source(ledger.entries(root), found))
 
 
+def counts(entries: list[Entry], found: list[Erratum]) -> dict[str, int]:
+    """What the pages may count: items, those checked, those of each verdict, errata, mutants tried and rejected."""
+    verdicts = Counter(entry.verdict for entry in entries if entry.checked)
+    return {verdict: verdicts[verdict] for verdict in ledger.VERDICTS} | {
+        "items": len(entries),
+        "checked": sum(entry.checked for entry in entries),
+        "errata": len(found),
+        "mutants tried": sum(entry.mutants_tried for entry in entries),
+        "mutants rejected": sum(entry.mutants_rejected for entry in entries),
+    }
+
+
+@cache
+def _read(root: Path) -> tuple[dict[str, Entry], dict[str, int]]:
+    """The ledger by item, and its counts; read once a build, not once a number."""
+    entries = ledger.entries(root)
+    return {entry.id: entry for entry in entries}, counts(entries, errata(root))
+
+
+class CountRole(SphinxRole):
+    """`` {count}`wrong` ``: a number that the checks earned, as `counts` has it; nobody types it."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        self.env.note_reread()  # any chapter may have changed it
+        _, known = _read(Path(self.env.srcdir))
+        if self.text not in known:
+            return _unknown(self, f"nothing counts {self.text!r}: expected one of {', '.join(known)}")
+        return [nodes.Text(str(known[self.text]))], []
+
+
+class VerdictRole(SphinxRole):
+    """`` {verdict}`tab:1` ``: an item's verdict in the ledger, as it stands."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        self.env.note_reread()
+        by_id, _ = _read(Path(self.env.srcdir))
+        if self.text not in by_id:
+            return _unknown(self, f"{self.text!r} is no item of the paper: expected one such as eq:9, thm:2 or tab:1")
+        return [nodes.emphasis(self.rawtext, by_id[self.text].verdict)], []
+
+
+def _unknown(role: SphinxRole, message: str) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    logger.warning(message, location=role.get_location())
+    return [nodes.problematic(role.rawtext, role.rawtext)], []
+
+
 class DrawLedgerGraph(SphinxPostTransform):
     """Draws the graph once its links are resolved; formats other than HTML go without it."""
 
@@ -446,6 +493,12 @@ def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         context[kind] = [f for f in files if "thebe" not in f"{f.filename} {f.attributes}".lower()]
 
 
+def name_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Say what a list of works is in words that screen readers still know: its items, and nothing but items in it."""
+    body = context.get("body", "")
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def add_sliders(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the script that moves curves, on the pages that have some."""
     if 'class="adai-explorable"' in context.get("body", ""):
@@ -463,6 +516,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(LedgerGraph)
     app.add_directive("ledger", LedgerDirective)
     app.add_directive("errata", ErrataDirective)
+    app.add_role("count", CountRole())
+    app.add_role("verdict", VerdictRole())
     app.add_post_transform(InlineFigures)
     app.add_post_transform(DrawLedgerGraph)
     app.connect("autodoc-skip-member", leave_out)
@@ -470,5 +525,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
     app.connect("html-page-context", add_sliders)
+    app.connect("html-page-context", name_roles)
     app.connect("html-page-context", drop_thebe, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

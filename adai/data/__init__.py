@@ -9,7 +9,9 @@ from torch import Tensor
 
 from adai.records import RecordError
 
-DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", "mnist")
+TEXTS = ("ptb",)
+"""Those whose examples are the tokens of a text, in its order."""
+DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", "mnist", *TEXTS)
 
 
 class DataError(RecordError):
@@ -21,7 +23,7 @@ class Data(NamedTuple):
 
     Args:
         train_inputs: first dimension the examples; images in uint8 have the shape (examples, channels, height, width).
-        train_targets: class indices, int64.
+        train_targets: class indices, int64; of a text, the token after each of `train_inputs`.
         test_inputs: as `train_inputs`.
         test_targets: as `train_targets`.
         label: the data set's name as figures and records show it.
@@ -79,17 +81,17 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
     if name == "digits":
         return import_module(f"{__name__}.digits").load(seed=seed, **options)
-    if name in ("tiny_imagenet", "mnist"):
+    if name in ("tiny_imagenet", "mnist", *TEXTS):
         return import_module(f"{__name__}.{name}").load(**options)
     return import_module(f"{__name__}.cifar").load(name, **options)
 
 
 def fetch(name: str) -> Path:
-    """Download CIFAR-10, CIFAR-100 or MNIST into the folder that ``ADAI_DATA`` names, unless it is there.
+    """Download CIFAR-10, CIFAR-100, MNIST or Penn Treebank into the data sets' `folder`, unless it is there.
 
     Raises:
         DataError: the download failed; the same call goes on with it. Or other files are in its place.
     """
-    if name == "mnist":
-        return import_module(f"{__name__}.mnist").fetch()
+    if name in ("mnist", "ptb"):
+        return import_module(f"{__name__}.{name}").fetch()
     return import_module(f"{__name__}.cifar").fetch(name)

@@ -1,4 +1,4 @@
-"""Test errors of several optimizers side by side, over seeds, and paired against a baseline."""
+"""Test errors, or perplexities, of several optimizers side by side, over seeds, and paired against a baseline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,20 @@ from typing import Any
 from adai.book.figures import OPTIMIZER as COLOURS
 from adai.records import Record, comparable
 
+QUANTITIES = {
+    "train_loss": "training loss",
+    "test_error": "test error (%)",
+    "test_perplexity": "test perplexity",
+}
+"""Curves of a record, as an axis names them."""
+
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean over seeds.
 
     Args:
-        values: one per seed, at least one, in percentage points.
+        values: one per seed, at least one; errors in percentage points.
     """
 
     values: tuple[float, ...]
@@ -55,9 +62,9 @@ class Row:
 
     Args:
         label: the optimizer as a reader knows it.
-        last: test error of the last epoch.
-        best: test error of the best epoch of each run, chosen on the test set as the paper does, so optimistic.
-        difference: last-epoch test error minus the baseline's at the same seed.
+        last: test error, or whatever is compared, of the last epoch.
+        best: that of the best epoch of each run, chosen on the test set as the paper does, so optimistic.
+        difference: that of the last epoch minus the baseline's at the same seed.
     """
 
     label: str
@@ -96,6 +103,7 @@ class Comparison(Table):
     baseline: str
     scale: str | None
     data: str | None
+    quantity: str = "test_error"
 
     def __getitem__(self, optimizer: str) -> Row:
         return self.rows[optimizer]
@@ -103,12 +111,13 @@ class Comparison(Table):
     @property
     def title(self) -> str:
         """What is compared."""
-        return f"test error, {self.data or 'no data'}, scale {self.scale or 'none'}"
+        return f"{self.quantity.replace('_', ' ')}, {self.data or 'no data'}, scale {self.scale or 'none'}"
 
     def cells(self) -> list[list[str]]:
         """Errors over seeds, and the difference to the baseline."""
         against = f"minus {self.rows[self.baseline].label} [95 %]"
-        lines = [["optimizer", "seeds", "last epoch, %", "median", "best epoch, %", against]]
+        last, best = (f"{epoch} epoch{', %' if self.quantity == 'test_error' else ''}" for epoch in ("last", "best"))
+        lines = [["optimizer", "seeds", last, "median", best, against]]
         for row in self.rows.values():
             interval = row.difference and row.difference.interval
             difference = f"{row.difference.mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
@@ -120,13 +129,16 @@ class Comparison(Table):
         return lines
 
 
-def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str) -> Comparison:
+def compare(
+    records: Iterable[Record], labels: Mapping[str, str], baseline: str, quantity: str = "test_error"
+) -> Comparison:
     """Compare the test errors of optimizers.
 
     Args:
         records: runs of one scale and data set.
         labels: the optimizers to show, in order, with their labels.
         baseline: the optimizer against which the others are paired, seed by seed.
+        quantity: the curve that is compared.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -134,7 +146,7 @@ def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str)
     records = comparable(records)
     errors = {name: {} for name in labels}
     for record in records:
-        errors[record.spec.optimizer][record.spec.seed] = record.curves["test_error"]
+        errors[record.spec.optimizer][record.spec.seed] = record.curves[quantity]
     rows = {}
     for name, label in labels.items():
         runs = errors[name]
@@ -146,23 +158,28 @@ def compare(records: Iterable[Record], labels: Mapping[str, str], baseline: str)
             difference=estimated(runs[seed][-1] - errors[baseline][seed][-1] for seed in sorted(paired)),
         )
     first = records[0] if records else None
-    return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"])
+    return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"], quantity)
 
 
-def learning_curves(records: Iterable[Record], axes: Sequence[Any], labels: Mapping[str, str]) -> None:
+def learning_curves(
+    records: Iterable[Record],
+    axes: Sequence[Any],
+    labels: Mapping[str, str],
+    quantities: Sequence[str] = ("train_loss", "test_error"),
+) -> None:
     """Draw learning curves: the median over seeds, in a band in which all seeds lie, so a failed run shows.
 
     Args:
         records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
+        axes: a matplotlib axis for each quantity.
         labels: the optimizers to show, in order, with their labels.
+        quantities: names of curves, each one of `QUANTITIES`.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
     records = comparable(records)
-    quantities = {"train_loss": "training loss", "test_error": "test error (%)"}
-    for axis, (quantity, description) in zip(axes, quantities.items(), strict=True):
+    for axis, quantity in zip(axes, quantities, strict=True):
         for optimizer, label in labels.items():
             curves = [record.curves[quantity] for record in records if record.spec.optimizer == optimizer]
             if not curves:
@@ -172,8 +189,9 @@ def learning_curves(records: Iterable[Record], axes: Sequence[Any], labels: Mapp
             axis.plot(epochs, [median(values) for values in by_epoch], color=COLOURS[label], label=label)
             low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
             axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
-        axis.set(xlabel="epoch", ylabel=description, yscale="log")
-    axes[0].legend()
+        axis.set(xlabel="epoch", ylabel=QUANTITIES[quantity], yscale="log")
+    if axes[0].lines:
+        axes[0].legend()
 
 
 def estimated(values: Iterable[float]) -> Estimate | None:

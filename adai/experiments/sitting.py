@@ -67,21 +67,20 @@ def _train(missing: Mapping[str, Spec], home: Path) -> None:
     print(f"This will take about {_estimate(missing, device) / 60:.0f} minutes.", flush=True)
     for count, (name, spec) in enumerate(missing.items(), 1):
         record = train_and_save(spec, home, device, progress=True)
-        print(f"[{count}/{len(missing)}] {name}  test error {record.curves['test_error'][-1]:.2f} %", flush=True)
+        print(f"[{count}/{len(missing)}] {name}  {record.result()}", flush=True)
 
 
 def _estimate(missing: Mapping[str, Spec], device: str) -> float:
     """Seconds for all of these runs, from a few steps of the first."""
-    from adai.training import Run
+    from adai.training import prepared
 
-    run = Run(next(iter(missing.values())), device)
+    run = prepared(next(iter(missing.values())), device)
     steps = (loss for epoch in iter(run.epoch, None) for loss in epoch)
     list(islice(steps, STEPS))
     started = time.perf_counter()
     list(islice(steps, STEPS))
     a_step = (time.perf_counter() - started) / STEPS
-    batches = -(-len(run.data.train_targets) // run.spec.batch_size)
-    return a_step * batches * sum(spec.epochs for spec in missing.values())
+    return a_step * len(run.parts()) * sum(spec.epochs for spec in missing.values())
 
 
 def _in_drive(folder: str | Path) -> Path:

@@ -4,6 +4,7 @@ from functools import partial
 
 from adai.models.densenet import DenseNet
 from adai.models.googlenet import GoogLeNet
+from adai.models.lstm import LSTM
 from adai.models.mlp import MLP
 from adai.models.resnet import CifarResNet, ResNet
 from adai.models.vgg import VGG
@@ -18,4 +19,5 @@ MODELS = {
     "vgg16": partial(VGG, convolutions=(2, 2, 3, 3, 3)),
     "densenet121": partial(DenseNet, blocks=(6, 12, 24, 16)),
     "googlenet": GoogLeNet,
+    "lstm": LSTM,
 }

@@ -107,7 +107,7 @@ class Adai(DenseOptimizer):
         that rounding would eat the difference) and the pair ``exp_avg_sq_sum`` (the sum of :math:`v`, which saves a
         pass over it, and :math:`1 - \beta_2^t`). That is 12 bytes for each float32 element. Once
         ``bias_correction1`` must have become 1, after some 17,000 steps at ``eps`` = 0.001, it shrinks to one
-        number, and 8 bytes remain.
+        number, and 8 bytes remain; with fewer digits than float32's it never becomes 1, and stays.
 
     Xie, Wang, Zhang, Sato and Sugiyama, *Adaptive Inertia: Disentangling the Effects of Adaptive Learning
     Rate and Momentum*, ICML 2022.
@@ -303,8 +303,10 @@ class Adai(DenseOptimizer):
                 continue
             for param in group["params"]:
                 state = self.state.get(param)
-                # No beta1 is above 1 - eps; 2^-25 from 1 rounds to 1 in float32.
-                if state and param.dtype != torch.float64 and (1 - group["eps"]) ** float(state["step"]) < 2**-25:
+                # No beta1 is above 1 - eps; 2^-25 from 1 rounds to 1 in float32. With fewer digits it never gets there:
+                # small increments are lost, as in exp_avg, and only the quotient of the two is right.
+                single = torch.finfo(param.dtype).eps == 2**-23
+                if state and single and (1 - group["eps"]) ** float(state["step"]) < 2**-25:
                     state["bias_correction1"] = torch.ones((), dtype=param.dtype, device=param.device)
 
     def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:

@@ -59,6 +59,36 @@ def test_figures_carry_alternative_text(path):
             assert len(alt) > 40, f"{path}: say what this figure shows, in mystnb: image: alt\n{cell.source}"
 
 
+def prose(path: Path) -> str:
+    return "\n\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+
+
+@chapters()
+def test_a_chapter_opens_with_what_it_teaches_and_what_it_takes(path):
+    box = prose(path).split("\n:::")[1]
+    for said in ("{admonition} In this chapter", "You will be able to", "It takes", "You need"):
+        assert said in box, f"{path}: the opening box lacks {said!r}"
+
+
+@chapters()
+def test_a_chapter_asks_three_questions_and_hides_the_answers(path):
+    after = prose(path).split("## Check yourself\n")
+    assert len(after) == 2, f"{path}: a section *Check yourself* goes before the summary"
+    section = re.split(r"^## ", after[1], maxsplit=1, flags=re.M)[0]
+    hidden = re.findall(r"^:::\{admonition\} Answer to the (\w+) question\n:class: dropdown$", section, re.M)
+    assert hidden == ["first", "second", "third"], f"{path}: three questions, each with a hidden answer"
+    assert len(re.findall(r"^\*\*\w+ question\.\*\* .*\?$", section, re.M)) == 3, f"{path}: a question ends in ?"
+
+
+@chapters()
+def test_exercises_have_three_levels_and_hidden_solutions(path):
+    text = prose(path)
+    exercises = re.findall(r"^:+\{exercise\}.*\n:label: (\S+)\n\n(?:\*\((\w+)\)\* )?", text, re.M)
+    solved = re.findall(r"^:+\{solution(?:-start)?\} (\S+)\n:class: dropdown$", text, re.M)
+    assert {level for _, level in exercises} == {"easy", "medium", "hard"}, f"{path}: mark every exercise"
+    assert sorted(solved) == sorted(label for label, _ in exercises), f"{path}: each exercise has a hidden solution"
+
+
 def test_exempted_cells_say_why_and_are_few():
     exempted = [(p, c) for p in CHAPTERS for c in code(p) if EXEMPT in c.metadata.get("tags", [])]
     for path, cell in exempted:

@@ -566,3 +566,16 @@ def test_package_lists_what_it_offers():
     assert adai.__version__ == importlib.metadata.version("adai")
     with pytest.raises(AttributeError, match=r"no attribute 'Adam'.*Adai"):
         _ = adai.Adam
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_steady_gradients_move_a_parameter_alike_before_and_after_corrections_are_spent(dtype):
+    loud, quiet = (torch.nn.Parameter(torch.zeros(1, dtype=dtype)) for _ in range(2))
+    optimizer = Adai([loud, quiet], lr=1.0, eps=0.01)  # 0.99^1724 < 2^-25: spent at step 2000
+    loud.grad, quiet.grad = (torch.full((1,), g, dtype=dtype) for g in (1.0, 2.0**-7))
+    for step in range(2002):
+        with torch.no_grad():
+            quiet.zero_()
+        optimizer.step()
+        if step > 1000:
+            assert quiet.item() == pytest.approx(-(2.0**-7), rel=0.02), step

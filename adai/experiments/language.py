@@ -1,0 +1,199 @@
+"""Figure 12: Adai, SGD with momentum and Adam train an LSTM on Penn Treebank, each at the rate that validation chose.
+
+Batch size, truncation, clipping and weight decay are the paper's (Appendix D.2). It prints no schedule and no number
+of epochs: the rate stays as it is, and a full run has the 39 epochs of Zaremba et al. (2014), whose network it names.
+
+**Choosing.** One run for each rate, on a seed that nothing else uses, judged by the validation perplexity of the last
+epoch alone. The rates are powers of ten, as in the paper: three for each optimizer, then one more beyond the best for
+as long as the best lies at an edge (`grid`). Runs for the results, on other seeds, exist once that is settled. At
+`colab` scale they take the rates that were chosen at laptop scale.
+
+**Laptop.** One layer of a fifth of the paper's width, with tied embedding and dropout 0.2, on the first quarter of the
+training text; validation and test texts are whole. A pilot on seed 1000 and the validation text fixed this: SGD at rate
+1 for two epochs, with two layers and dropout 0.5 (perplexity 467), with two and 0.2 (409), with one and 0.2 (327); the
+last was taken. Adai at 10 and Adam at 0.01 then ran for the time it takes: 38 seconds an epoch on one core, the
+validation text included. That SGD chose the network favours SGD, if anyone.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from adai import records
+from adai.experiments.comparison import Comparison, Table, compare, learning_curves
+from adai.experiments.images import scaled
+from adai.optim import settings
+from adai.records import Record, Spec, comparable
+
+LABELS = {"adai": "Adai", "sgd": "SGD M", "adam": "Adam"}
+SEED = 2000
+"""Of the runs that choose."""
+START = {"adai": (1, 10, 100), "sgd": (0.1, 1, 10), "adam": (1e-4, 1e-3, 1e-2)}
+"""The rates that are tried in any case. Adai's are those of SGD in its own unit, ten times as large at momentum 0.9."""
+SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {
+        "seeds": 1,
+        "epochs": 1,
+        "dataset_options": {"limit": 1400},
+        "model_options": {"width": 8, "layers": 1, "tied": True},
+    },
+    "laptop": {
+        "seeds": 5,
+        "epochs": 5,
+        "dataset_options": {"limit": 232_000},
+        "model_options": {"width": 100, "layers": 1, "dropout": 0.2, "tied": True},
+    },
+    "colab": {"seeds": 1, "epochs": 20, "precision": "mixed"},
+    "paper": {"seeds": 3, "epochs": 39},
+}
+CHOSEN_AT = {"laptop": "laptop", "colab": "laptop", "paper": "paper"}
+"""The scale of the runs that choose; smoke runs take whatever rate is in the middle of `START`."""
+
+
+def runs(scale: str) -> dict[str, Spec]:
+    """The runs at one scale by name: first those that choose, then the results of each optimizer that has chosen.
+
+    Raises:
+        RecordError: a record of this experiment is damaged.
+    """
+    if scale == "smoke":
+        rates = {optimizer: middle for optimizer, (_, middle, _) in START.items()}
+        return _results(scale, rates)
+    found = perplexities(records.load("language", scale=CHOSEN_AT[scale]))
+    choosing = {}
+    if CHOSEN_AT[scale] == scale:
+        choosing = {
+            f"language/choose/{optimizer}/{lr:g}": _spec(scale, optimizer, lr, SEED)
+            for optimizer in LABELS
+            for lr in grid(optimizer, found[optimizer])
+        }
+    return choosing | _results(scale, chosen(found))
+
+
+def perplexities(kept: Iterable[Record]) -> dict[str, dict[float, float]]:
+    """The last validation perplexity of the runs that choose, by optimizer and rate."""
+    found: dict[str, dict[float, float]] = {optimizer: {} for optimizer in LABELS}
+    for record in kept:
+        if record.spec.seed == SEED:
+            found[record.spec.optimizer][record.spec.hyperparameters["lr"]] = record.curves["valid_perplexity"][-1]
+    return found
+
+
+def grid(optimizer: str, found: Mapping[float, float]) -> list[float]:
+    """The rates to be tried: `START`, and beyond the best, one power of ten after the other, until it is inside.
+
+    Args:
+        optimizer: one of `LABELS`.
+        found: the perplexity of each rate that has been tried.
+    """
+    rates: list[float] = list(START[optimizer])
+    while all(rate in found for rate in rates):
+        best = _best(rates, found)
+        if best == rates[0]:
+            rates.insert(0, scaled(best, 0.1))
+        elif best == rates[-1]:
+            rates.append(scaled(best, 10))
+        else:
+            break
+    return rates
+
+
+def chosen(found: Mapping[str, Mapping[float, float]]) -> dict[str, float]:
+    """The best rate of each optimizer whose grid has been tried in full, from `perplexities`."""
+    grids = {optimizer: grid(optimizer, found[optimizer]) for optimizer in LABELS}
+    return {
+        optimizer: _best(rates, found[optimizer])
+        for optimizer, rates in grids.items()
+        if all(rate in found[optimizer] for rate in rates)
+    }
+
+
+class Choice(Table):
+    """Validation perplexities by optimizer and learning rate."""
+
+    title = f"validation perplexity of the last epoch, seed {SEED}; * marks the rate chosen"
+
+    def __init__(self, kept: Iterable[Record]) -> None:
+        self.found = perplexities(comparable(kept))
+        self.best = chosen(self.found)
+
+    def cells(self) -> list[list[str]]:
+        """One line for each optimizer; what nobody has run yet is empty."""
+        grids = {optimizer: grid(optimizer, self.found[optimizer]) for optimizer in LABELS}
+        rates = sorted({rate for rates in grids.values() for rate in rates})
+        lines = [["optimizer", *(f"{rate:g}" for rate in rates)]]
+        for optimizer, label in LABELS.items():
+            found, best = self.found[optimizer], self.best.get(optimizer)
+            lines.append([label, *(f"{found[r]:.1f}" + " *" * (r == best) if r in found else "" for r in rates)])
+        return lines
+
+
+def results(kept: Iterable[Record]) -> list[Record]:
+    """Those of the records that are on seeds which took no part in choosing."""
+    return [record for record in kept if record.spec.seed != SEED]
+
+
+def comparison(kept: Iterable[Record], baseline: str = "sgd", quantity: str = "test_perplexity") -> Comparison:
+    """Each optimizer at its own rate over seeds, and its difference to the baseline at the same seed.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    return compare(results(kept), LABELS, baseline, quantity)
+
+
+def table(kept: Iterable[Record]) -> Table:
+    """The perplexities that choose while there is nothing else; then the comparison.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    kept = list(kept)
+    return comparison(kept) if results(kept) else Choice(kept)
+
+
+def figure(kept: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw learning curves: the median over seeds, in a band in which all seeds lie, so a failed run shows.
+
+    Args:
+        kept: runs of one scale and data set.
+        axes: two matplotlib axes, for the training loss and the test perplexity.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    learning_curves(results(kept), axes, LABELS, ("train_loss", "test_perplexity"))
+    for axis in axes:  # a few epochs, within a factor of ten
+        axis.set_yscale("linear")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _best(rates: Iterable[float], found: Mapping[float, float]) -> float:
+    return min(rates, key=lambda rate: (math.isnan(found[rate]), found[rate]))
+
+
+def _results(scale: str, rates: Mapping[str, float]) -> dict[str, Spec]:
+    return {
+        f"language/{optimizer}/{seed}": _spec(scale, optimizer, lr, seed)
+        for seed in range(SIZES[scale]["seeds"])
+        for optimizer, lr in rates.items()
+    }
+
+
+def _spec(scale: str, optimizer: str, lr: float, seed: int) -> Spec:
+    size = {name: value for name, value in SIZES[scale].items() if name != "seeds"}
+    paper = {name: setting.value for name, setting in settings(optimizer, "ptb").items()}
+    return Spec(
+        experiment="language",
+        scale=scale,
+        dataset="ptb",
+        model="lstm",
+        optimizer=optimizer,
+        hyperparameters=paper | {"lr": lr},
+        seed=seed,
+        batch_size=20,
+        bptt=35,
+        clip=1,
+        milestones=(),
+        **size,
+    )

@@ -1,0 +1,147 @@
+"""The one training loop: a spec goes in, a record comes out."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from adai import data, records
+from adai.processes import agreed, stop_signal
+from adai.records import FIRST_STEPS, Record, RecordError, Spec
+from adai.training.language import LanguageRun
+from adai.training.run import Run
+
+__all__ = ["Interrupted", "LanguageRun", "Run", "finished", "first_steps", "prepared", "train"]
+
+CHECKPOINT_STEPS = 500
+"""After so many steps a run saves itself, if it was given a place to."""
+
+
+class Interrupted(SystemExit):
+    """A run was asked to stop (SIGTERM) and has saved itself; the same command goes on from there."""
+
+
+def prepared(spec: Spec, device: str = "cpu", *, compiled: bool = False) -> Run:
+    """The run of a spec: on text or on anything else, as its data set has it. Takes and raises what `Run` does."""
+    kind = LanguageRun if spec.dataset in data.TEXTS else Run
+    return kind(spec, device, compiled=compiled)
+
+
+def train(
+    spec: Spec,
+    device: str = "cpu",
+    *,
+    compiled: bool = False,
+    progress: bool = False,
+    checkpoint: Path | None = None,
+    weights: Path | None = None,
+) -> Record:
+    """Train one run to its end and return its record, not yet saved.
+
+    The record's curves have one value per epoch: `train_loss`, the mean of the epoch's step losses, and
+    `train_error` in percent, both of each batch before its step (the weights move meanwhile); `test_error` in percent,
+    at the end of the epoch, and `held_out_error` likewise where training examples were held out.
+
+    Args:
+        spec, device, compiled: as `Run`.
+        progress: show a bar, where there is a terminal to show it on.
+        checkpoint: a file to go on from if it exists, to save to every `CHECKPOINT_STEPS` steps and on SIGTERM, and
+            to remove at the end.
+        weights: where to leave the last weights in fp16, if the spec keeps them.
+
+    Raises:
+        RecordError: as `Run`, or the checkpoint is damaged or of another spec.
+        Interrupted: SIGTERM came; the run is saved where there is a checkpoint.
+    """
+    run = prepared(spec, device, compiled=compiled)
+    if checkpoint is not None and checkpoint.exists():
+        run.restore(checkpoint)
+    epochs = range(len(run.curves["train_loss"]), spec.epochs)
+    with stop_signal() as stop:
+        for _ in tqdm(epochs, unit="epoch", leave=False, disable=None if progress and run.rank == 0 else True):
+            _train_epoch(run, checkpoint, stop)
+            with _timed(run, "evaluation"):
+                run.evaluate()
+    if run.rank == 0 and spec.keep_weights and weights is not None:
+        _keep_weights(run, weights)
+    if run.rank == 0 and checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    gpu = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None
+    return Record(
+        spec=spec,
+        environment=records.environment(device=gpu or records.processor(), threads=torch.get_num_threads())
+        | {"precision": str(run.dtype).removeprefix("torch."), "compiled": compiled, "processes": run.processes},
+        data=_provenance(run),
+        curves=run.curves,
+        first_losses=run.first_losses,
+        images_per_second=spec.epochs * len(run.data.train_targets) / run.seconds["training"],
+        seconds=sum(run.seconds.values()),
+        peak_memory_mib=torch.cuda.max_memory_allocated(run.device) / 2**20 if gpu else records.peak_memory_mib(),
+    )
+
+
+def first_steps(spec: Spec) -> tuple[dict[str, str], list[float]]:
+    """Repeat only the beginning of a run: its data's label and checksum, and its first step losses."""
+    run = prepared(spec)
+    losses = chain.from_iterable(run.epoch() for _ in range(spec.epochs))
+    return _provenance(run), list(islice(losses, FIRST_STEPS))
+
+
+def finished(spec: Spec, folder: Path) -> Run:
+    """A run with the weights that it ended in: those that it kept in a records folder, else it is trained anew.
+
+    Raises:
+        RecordError: it kept weights, but has no record there, or the data set here is not the one it was trained on.
+    """
+    from safetensors.torch import load_file
+
+    run = prepared(spec)
+    if not spec.keep_weights:
+        for _ in range(spec.epochs):
+            list(run.epoch())
+        return run
+    checksum = records.read(records.path_of(spec, folder)).data["checksum"]
+    if run.data.checksum != checksum:
+        raise RecordError(f"the run was trained on data with the checksum {checksum}, here is {run.data.checksum}")
+    state = load_file(records.weights_path(spec, folder))
+    run.model.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in state.items()})
+    return run
+
+
+def _train_epoch(run: Run, checkpoint: Path | None, stop: threading.Event) -> None:
+    steps, at_end = run.epoch(), object()
+    while True:
+        with _timed(run, "training"):
+            if next(steps, at_end) is at_end:
+                return
+        stopped = agreed(stop, run.device)
+        if checkpoint is not None and run.rank == 0 and (stopped or run.steps % CHECKPOINT_STEPS == 0):
+            run.save(checkpoint)
+        if stopped:
+            raise Interrupted(128 + signal.SIGTERM)
+
+
+def _keep_weights(run: Run, path: Path) -> None:
+    from safetensors.torch import save
+
+    tensors = run.model.state_dict()
+    halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    with records.whole(path) as file:
+        file.write(save({name: t.contiguous() for name, t in halved.items()}))
+
+
+@contextmanager
+def _timed(run: Run, what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    run.seconds[what] += time.perf_counter() - started
+
+
+def _provenance(run: Run) -> dict[str, str]:
+    return {"label": run.data.label, "checksum": run.data.checksum}
