@@ -32,12 +32,10 @@ exact. Added after the first results of the above, again with the prediction wri
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from adai import experiments, records
 from adai.measurements import Measurement, Result
-from adai.records import Spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +67,7 @@ def runs(scale: str) -> dict[str, Measurement]:
         (run,) = (spec for name, spec in experiments.runs("digits", scale).items() if name == "digits/sgd/0")
         few = {"batches": [4], "draws": 12, "directions": 1, "elements": 100, "vectors_fitted": 1}
         parts = {"seed-0": _settings(0, [0, 20], dataset="digits", training=short[0], tails=short[1])}
-        parts |= {"run-0": {"seed": 0, "run": _plain(run), "tails": few}}
+        parts |= {"run-0": _of_run(run, few)}
     elif scale == "paper":
         parts = {"seed-0": _settings(0, [0, LAST], size=28, tails={})}
     else:
@@ -78,7 +76,7 @@ def runs(scale: str) -> dict[str, Measurement]:
         parts |= {f"random-labels-{s}": _settings(s, [LAST], flipped=0.3) for s in SEEDS[:2]}
         kept = (record.spec for record in records.load("table1", scale=scale))
         kept = [spec for spec in kept if spec.keep_weights and spec.optimizer == "sgd"]
-        parts |= {f"resnet-{s.seed}": {"seed": s.seed, "run": _plain(s), "tails": RESNET_TAILS} for s in kept}
+        parts |= {f"resnet-{spec.seed}": _of_run(spec, RESNET_TAILS) for spec in kept}
     return {
         f"noise/{name}": Measurement(experiment="noise", scale=scale, name=name, settings=settings)
         for name, settings in parts.items()
@@ -115,8 +113,9 @@ def _settings(
     }
 
 
-def _plain(spec: Any) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(spec).items()}
+def _of_run(spec: Any, tails: dict[str, Any]) -> dict[str, Any]:
+    """A recorded run, by its experiment and its hash."""
+    return {"seed": spec.seed, "run": [spec.experiment, spec.hash], "tails": tails}
 
 
 def measure(spec: Measurement) -> dict[str, Any]:
@@ -384,7 +383,8 @@ def _run_states(settings: dict[str, Any]) -> Iterator["Run"]:
     """The recorded run before its first step, and after its last."""
     from adai.training import Run, finished
 
-    spec = Spec.from_dict(settings["run"])
+    experiment, name = settings["run"]
+    spec = experiments.known(experiment)[name]
     yield Run(spec)
     yield finished(spec, records.default_folder())
 
