@@ -61,7 +61,7 @@ class Moments:
 
     @property
     def covariance(self) -> Tensor:
-        """Of one example's gradient: a minibatch's noise has this over B."""
+        """The covariance of one example's gradient; a minibatch's noise has this over B."""
         return self.fisher - torch.outer(self.gradient, self.gradient)
 
 

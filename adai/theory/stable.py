@@ -1,6 +1,6 @@
 """Lévy's symmetric stable laws against Gaussians, by likelihood: which of the two do samples of mean zero come from?
 
-A symmetric stable law has the characteristic function exp(-|s t|^alpha), 0 < alpha <= 2. Alpha = 2 is the Gaussian of
+A symmetric stable law has the characteristic function exp(-abs(s t)^alpha), 0 < alpha <= 2. Alpha = 2 is the Gaussian of
 variance 2 s²; below, the variance is infinite. Sums of independent draws keep alpha, their scale grows as n^(1/alpha).
 """
 
@@ -10,8 +10,6 @@ from functools import cache
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gamma
-
-Floats = np.ndarray
 
 STEP = 0.02
 ALPHAS = np.round(np.arange(0.5, 2.0001, STEP), 2)
@@ -29,7 +27,7 @@ class Stable:
     alpha: float
     scale: float
 
-    def log_density(self, x: Floats) -> Floats:
+    def log_density(self, x: np.ndarray) -> np.ndarray:
         """At each x: the density within 1 %, in the far tail of an alpha above 1.98 within 10 %."""
         return _log_density(self.alpha, np.abs(x) / self.scale) - np.log(self.scale)
 
@@ -40,16 +38,16 @@ class Gaussian:
 
     deviation: float
 
-    def log_density(self, x: Floats) -> Floats:
+    def log_density(self, x: np.ndarray) -> np.ndarray:
         return -0.5 * (x / self.deviation) ** 2 - np.log(self.deviation) - 0.5 * np.log(2 * np.pi)
 
 
-def fit_gaussian(x: Floats) -> Gaussian:
+def fit_gaussian(x: np.ndarray) -> Gaussian:
     """The most likely Gaussian of mean zero."""
     return Gaussian(float(np.sqrt(np.mean(np.square(x)))))
 
 
-def fit_stable(x: Floats) -> Stable:
+def fit_stable(x: np.ndarray) -> Stable:
     """The most likely symmetric stable law, alpha from 0.5 to 2.
 
     Raises:
@@ -60,7 +58,7 @@ def fit_stable(x: Floats) -> Stable:
         raise ValueError("more than half of the samples are zero: leave out what is always zero before a fit")
     size = np.abs(x) / typical
 
-    def cost(point: Floats) -> float:
+    def cost(point: np.ndarray) -> float:
         alpha, log_scale = min(max(float(point[0]), ALPHAS[0]), 2.0), float(point[1])
         return log_scale - float(_log_density(alpha, size / np.exp(log_scale)).mean())
 
@@ -86,7 +84,7 @@ class Comparison:
     error: float
 
 
-def compare(x: Floats) -> Comparison:
+def compare(x: np.ndarray) -> Comparison:
     """Fit both laws to every other draw, judge them by those left out, and the other way round."""
     gains = np.empty(len(x))
     for fitted, held_out in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
@@ -95,13 +93,13 @@ def compare(x: Floats) -> Comparison:
     return Comparison(fit_stable(x).alpha, float(gains.mean()), float(gains.std(ddof=1) / len(x) ** 0.5))
 
 
-def excess_kurtosis(x: Floats, axis: int = 0) -> Floats:
+def excess_kurtosis(x: np.ndarray, axis: int = 0) -> np.ndarray:
     """Fourth moment over the squared second, less 3: zero for a Gaussian; about the mean."""
     away = x - x.mean(axis=axis, keepdims=True)
     return (away**4).mean(axis=axis) / (away**2).mean(axis=axis) ** 2 - 3
 
 
-def _log_density(alpha: float, x: Floats) -> Floats:
+def _log_density(alpha: float, x: np.ndarray) -> np.ndarray:
     """Of the law with scale 1 at x >= 0, interpolated in log x and in alpha."""
     below = min(int((alpha - ALPHAS[0]) / STEP), len(ALPHAS) - 2)
     share = (alpha - ALPHAS[below]) / STEP
@@ -114,7 +112,7 @@ def _log_density(alpha: float, x: Floats) -> Floats:
 
 
 @cache
-def _table(alpha: float) -> Floats:
+def _table(alpha: float) -> np.ndarray:
     """Log-density on `LOG_X`: a Fourier integral near zero, the series of Bergström (1952) further out."""
     x = np.exp(LOG_X)
     t = np.pi / (FOURIER_STEP * FOURIER_POINTS) * np.arange(FOURIER_POINTS)
