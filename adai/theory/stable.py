@@ -1,7 +1,8 @@
 """Lévy's symmetric stable laws against Gaussians, by likelihood: which of the two do samples of mean zero come from?
 
-A symmetric stable law has the characteristic function exp(-abs(s t)^alpha), 0 < alpha <= 2. Alpha = 2 is the Gaussian of
-variance 2 s²; below, the variance is infinite. Sums of independent draws keep alpha, their scale grows as n^(1/alpha).
+A symmetric stable law has the characteristic function exp(-abs(s t)^alpha), 0 < alpha <= 2. Alpha = 2 is the Gaussian
+of variance 2 s²; below, the variance is infinite. Sums of independent draws keep alpha, their scale grows as
+n^(1/alpha).
 """
 
 from dataclasses import dataclass
