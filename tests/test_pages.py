@@ -1,5 +1,6 @@
 """Every page of the built site, looked at in a browser: light and dark, on a desk and in a hand."""
 
+import gzip
 import importlib.resources
 import itertools
 import os
@@ -18,6 +19,7 @@ import nbformat
 import numpy as np
 import pytest
 import sympy as sp
+from fontTools.ttLib import TTFont
 
 from adai.book import ledger
 from adai.book.explore import Slider, curves
@@ -169,6 +171,45 @@ def test_page_is_accessible(page: str, tabs: dict, address: str) -> None:
         tab.add_script_tag(content=axe)
         faults += [f"{scheme}: {fault}" for fault in tab.evaluate(ACCESSIBILITY)]
     assert not faults, f"{page}:\n" + "\n".join(faults)
+
+
+def test_every_icon_has_its_glyph(tabs: dict, address: str) -> None:
+    """The site's icon fonts are thinned to what it shows."""
+    fonts = (SITE / "_static/vendor/fontawesome/webfonts").glob("*.woff2")
+    glyphs = set().union(*(TTFont(font).getBestCmap() for font in fonts))
+    asked = """() => [...document.querySelectorAll('*')].flatMap(e => ['::before', '::after'].map(part => {
+      const style = getComputedStyle(e, part);
+      return style.fontFamily.includes('Awesome') && style.content.length === 3 ? style.content.codePointAt(1) : 0;
+    })).filter(code => code > 0xe000)"""
+    for page in ("book/diffusion/sgd.html", "book/reference/errata.html"):
+        open_page(tabs["light"], address + page, WIDTHS[0])
+        icons = set(tabs["light"].evaluate(asked))
+        assert len(icons) > 5 and icons <= glyphs, f"{page}: no glyph for {[hex(icon) for icon in icons - glyphs]}"
+
+
+def test_a_first_visit_is_light(tabs: dict, address: str) -> None:
+    """The front page, and the longest chapter, take a megabyte at the most as a server sends them, compressed."""
+    longest = max(PAGES, key=lambda page: (SITE / page).stat().st_size)
+    for page in ("book/welcome.html", longest):
+        sent: dict[str, int] = {}
+
+        def on_response(response: object, sent: dict[str, int] = sent) -> None:
+            path = SITE / unquote(urlsplit(response.url).path).lstrip("/")
+            packed = path.suffix in (".woff", ".woff2", ".png")
+            sent[response.url] = path.stat().st_size if packed else len(gzip.compress(path.read_bytes(), 6))
+
+        visit = tabs["light"].context.browser.new_context()  # with nothing in its cache
+        tab = visit.new_page()
+        tab.on("response", on_response)
+        open_page(tab, address + page, WIDTHS[0])
+        tab.wait_for_load_state("networkidle")
+        visit.close()
+        heaviest = sorted(sent.items(), key=lambda item: -item[1])[:5]
+        assert sum(sent.values()) <= 1_000_000, f"{page}: {sum(sent.values())} bytes, of them {heaviest}"
+
+
+def test_the_site_is_light() -> None:
+    assert sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()) <= 40_000_000
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -486,6 +486,31 @@ def copy_mathjax(app: Sphinx) -> None:
             copy_asset(source, target if source.is_dir() else target.parent)
 
 
+def thin_icons(app: Sphinx, exception: Exception | None) -> None:
+    """Leave in the theme's icon fonts what the site shows: a hundredth of what each visitor would load."""
+    if exception or app.builder.format != "html":
+        return
+    from fontTools import subset
+
+    site = Path(app.outdir)
+    styles = "".join(path.read_text("utf-8") for path in site.glob("_static/styles/*.css"))
+    rule = r"((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:\"\\([0-9a-f]+)\""
+    shown = "".join(path.read_text("utf-8") for path in (*site.rglob("*.html"), *site.glob("_static/scripts/py*.js")))
+    named = set(re.findall(r"\bfa-[a-z0-9-]+", shown))
+    used = {
+        int(code, 16) for names, code in re.findall(rule, styles) if named & set(re.findall("fa-[a-z0-9-]+", names))
+    }
+    rest = re.sub(rule, "", styles)  # of boxes, mostly
+    used |= {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})", rest)} | {ord(c) for c in rest if c >= "\ue000"}
+    for font in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
+        options = subset.Options(flavor="woff2")
+        whole = subset.load_font(font, options)
+        thinner = subset.Subsetter(options)
+        thinner.populate(unicodes=used)
+        thinner.subset(whole)
+        subset.save_font(whole, font, options)
+
+
 def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Take away the live-code scripts, which Jupyter Book loads twice on each page even when they are off."""
     for kind in ("script_files", "css_files"):
@@ -521,6 +546,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(InlineFigures)
     app.add_post_transform(DrawLedgerGraph)
     app.connect("autodoc-skip-member", leave_out)
+    app.connect("build-finished", thin_icons)
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
