@@ -127,11 +127,12 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def data(arguments: argparse.Namespace) -> int:
-    """Download a data set into the folder that ADAI_DATA names, by default one in this user's cache."""
-    from adai.data import cifar, ptb
+    """Put a data set into the folder that ADAI_DATA names: download it, or decode the ImageNet that is there."""
+    from adai.data import cifar, imagenet, ptb, tiny_imagenet
 
-    home = ptb.fetch() if arguments.set == "ptb" else cifar.fetch(arguments.set)
-    print(f"{arguments.set} is in {home}")
+    prepare = {"ptb": ptb.fetch, "tiny_imagenet": tiny_imagenet.fetch, "imagenet": imagenet.decode}
+    where = prepare[arguments.set]() if arguments.set in prepare else cifar.fetch(arguments.set)
+    print(f"{arguments.set} is in {where}")
     return 0
 
 
@@ -189,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100", "ptb"))
+    command.add_argument("set", choices=("cifar10", "cifar100", "ptb", "tiny_imagenet", "imagenet"))
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
