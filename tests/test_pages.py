@@ -443,7 +443,7 @@ def test_links_show_what_they_lead_to(tabs: dict, address: str, troubles: list[s
     assert preview.count() == 1
     tab.keyboard.press("Escape")
     assert preview.count() == 0 and link.get_attribute("aria-describedby") is None
-    own = tab.locator("article p a.internal[href^='#equation-eq-']").first
+    own = tab.locator("article p a.internal[href^='#equation-eq-']:visible").first
     own.focus()
     preview.wait_for()
     assert not preview.locator("[id]").count()

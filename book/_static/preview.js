@@ -3,26 +3,27 @@
    link. Escape closes; a preview that is pointed at stays. */
 "use strict";
 
-const PREVIEWED = ".math, .proof, .citation, .exercise";
+const LINKS = "article a.reference.internal[href*='#']", PREVIEWED = ".math, .proof, .citation, .exercise";
 const documents = new Map([[location.pathname, Promise.resolve(document)]]);
-let shown = null;
+let wanted = null, shown = null, timer = 0;
 
-document.addEventListener("mouseover", ({ target }) => wait(target));
-document.addEventListener("focusin", ({ target }) => wait(target));
-document.addEventListener("focusout", close);
+document.addEventListener("mouseover", ({ target }) => want(target));
+document.addEventListener("focusin", ({ target }) => want(target));
+document.addEventListener("focusout", () => { clearTimeout(timer); wanted = null; close(); });
 document.addEventListener("keydown", ({ key }) => { if (key === "Escape") close(); });
 
-let timer = 0;
-function wait(element) {
-  const link = element.closest?.("article a.reference.internal[href*='#']");
-  if (element.closest?.(".adai-preview") || (link && link === shown?.link)) return clearTimeout(timer);
+function want(element) {
+  const focused = document.activeElement?.matches(LINKS) ? document.activeElement : null;
+  const link = element.closest(".adai-preview") ? shown?.link : element.closest(LINKS) ?? focused;
+  if (link === wanted) return;
   clearTimeout(timer);
-  timer = setTimeout(() => { close(); if (link) show(link); }, 250);
+  wanted = link;
+  timer = setTimeout(() => { if (link !== shown?.link) close(); if (link && !shown) show(link); }, 250);
 }
 
 async function show(link) {
   const target = await find(new URL(link.href));
-  if (!target || shown || !link.matches(":hover, :focus")) return;
+  if (!target || shown || link !== wanted) return;
   const box = Object.assign(document.createElement("div"), { className: "adai-preview", id: "adai-preview", role: "tooltip" });
   const copy = document.importNode(target, true);
   for (const named of [copy, ...copy.querySelectorAll("[id]")]) named.removeAttribute("id");
