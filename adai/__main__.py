@@ -127,10 +127,17 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def data(arguments: argparse.Namespace) -> int:
-    """Download a data set into the folder that ADAI_DATA names, by default one in this user's cache."""
-    from adai.data import fetch
+    """Put a data set into the folder that ADAI_DATA names: download it, or decode the ImageNet that is there."""
+    from adai.data import cifar, imagenet, mnist, ptb, tiny_imagenet
 
-    print(f"{arguments.set} is in {fetch(arguments.set)}")
+    prepare = {
+        "mnist": mnist.fetch,
+        "ptb": ptb.fetch,
+        "tiny_imagenet": tiny_imagenet.fetch,
+        "imagenet": imagenet.decode,
+    }
+    where = prepare[arguments.set]() if arguments.set in prepare else cifar.fetch(arguments.set)
+    print(f"{arguments.set} is in {where}")
     return 0
 
 
@@ -188,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100", "mnist", "ptb"))
+    command.add_argument("set", choices=("cifar10", "cifar100", "mnist", "ptb", "tiny_imagenet", "imagenet"))
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 SCALES = ("smoke", "laptop", "colab", "paper")
 PRECISIONS = ("fp32", "mixed")
+CROPS = ("padded", "resized")
 FIRST_STEPS = 20
 """How many step losses a record keeps in full precision, to be repeated by a check."""
 LARGEST_TOLERANCE = 0.1
@@ -69,6 +70,8 @@ class Spec:
         augment: train on random crops and mirror images (`adai.data.augment`).
         clip: the largest norm of a gradient, all parameters together; longer ones are shortened to it.
         bptt: tokens after which backpropagation through a text is cut off; only for texts, and demanded there.
+        crop: what is cropped, if so: images `padded` by four pixels, or boxes of any size and shape, `resized`.
+        top5: measure the top-5 test error, too: the share of examples whose class is not among the five most likely.
 
     Raises:
         RecordError: a value is of the wrong type or out of its range.
@@ -92,6 +95,8 @@ class Spec:
     augment: bool = False
     clip: float | None = None
     bptt: int | None = None
+    crop: str = "padded"
+    top5: bool = False
 
     def __post_init__(self) -> None:
         for spec_field in fields(self):
@@ -104,7 +109,9 @@ class Spec:
             _demand(isinstance(value, str) and re.fullmatch(pattern, value), name, value, "a lower-case name")
         _demand(self.scale in SCALES, "scale", self.scale, f"one of {', '.join(SCALES)}")
         _demand(self.precision in PRECISIONS, "precision", self.precision, f"one of {', '.join(PRECISIONS)}")
-        for name in ("keep_weights", "augment"):
+        _demand(self.crop in CROPS, "crop", self.crop, f"one of {', '.join(CROPS)}")
+        _demand(self.augment or self.crop == CROPS[0], "crop", self.crop, f"{CROPS[0]} in a run that does not augment")
+        for name in ("keep_weights", "augment", "top5"):
             _demand(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
         for name in ("hyperparameters", "dataset_options", "model_options"):
             _demand(isinstance(getattr(self, name), dict), name, getattr(self, name), "a dictionary")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import mpmath
 import nbformat
@@ -402,4 +402,51 @@ def test_a_curve_that_is_nowhere_defined_is_not_drawn_and_says_so(tabs: dict, tr
     tab.get_by_label("H", exact=True).press("End")
     status.filter(has_text="rooted </script>: 1;").wait_for()
     assert all(tab.evaluate(SHOWN, "figure-1")["paths"])
+    assert not troubles
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "place"),
+    [
+        ("18", "Equation (18)", "book/diffusion/sgd.html#equation-eq-18"),
+        ("(18)", "Equation (18)", "book/diffusion/sgd.html#equation-eq-18"),
+        ("Eq. 18", "Equation (18)", "book/diffusion/sgd.html#equation-eq-18"),
+        ("theorem 3", "Theorem 3", "book/diffusion/kramers.html#thm:3"),
+        ("table 1", "Table 1", "book/experiments/cifar.html#tab-1"),
+        ("momentum", None, None),
+        ("eq 999", None, None),
+    ],
+)
+def test_a_search_for_a_number_finds_the_item(
+    query: str, name: str | None, place: str | None, tabs: dict, address: str, troubles: list[str]
+) -> None:
+    tab = tabs["light"]
+    tab.goto(f"{address}search.html?q={quote(query)}")
+    found = tab.locator(".adai-found a")
+    assert found.count() == (name is not None)
+    if name:
+        assert found.text_content() == name and found.get_attribute("href") == place
+        page, _, anchor = place.partition("#")
+        assert anchor in targets(SITE / page)
+    assert not troubles
+
+
+def test_links_show_what_they_lead_to(tabs: dict, address: str, troubles: list[str]) -> None:
+    tab = tabs["light"]
+    open_page(tab, f"{address}book/diffusion/adam.html", WIDTHS[0])
+    link, preview = tab.locator("article a[href='sgd.html#equation-eq-3']").first, tab.locator(".adai-preview")
+    link.hover()
+    preview.locator("mjx-container").first.wait_for()
+    assert "(3)" in preview.inner_text() and link.get_attribute("aria-describedby") == preview.get_attribute("id")
+    preview.hover()
+    tab.wait_for_timeout(400)
+    assert preview.count() == 1
+    tab.keyboard.press("Escape")
+    assert preview.count() == 0 and link.get_attribute("aria-describedby") is None
+    own = tab.locator("article p a.internal[href^='#equation-eq-']:visible").first
+    own.focus()
+    preview.wait_for()
+    assert not preview.locator("[id]").count()
+    own.blur()
+    assert preview.count() == 0
     assert not troubles

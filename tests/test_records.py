@@ -78,6 +78,9 @@ def test_hash_is_the_same_on_every_machine_and_for_every_spelling():
         {"hyperparameters": {"lr": 0.2}},
         {"model_options": {"width": 8}},
         {"milestones": (0.5,)},
+        {"top5": True},
+        {"augment": True},
+        {"augment": True, "crop": "resized"},
     ],
 )
 def test_hash_changes_with_every_field(change):
@@ -92,6 +95,9 @@ def test_hash_changes_with_every_field(change):
         ({"seed": -1}, "seed is -1, expected an integer of at least 0"),
         ({"seed": True}, "seed is True"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"augment": True, "crop": "random"}, "crop is 'random', expected one of padded, resized"),
+        ({"crop": "resized"}, "crop is 'resized', expected padded in a run that does not augment"),
+        ({"top5": 1}, "top5 is 1, expected true or false"),
         ({"batch_size": 2.5}, "batch_size is 2.5"),
         ({"hyperparameters": {}}, r"hyperparameters\['lr'\] is None, expected a positive number"),
         ({"hyperparameters": {"lr": 0}}, r"hyperparameters\['lr'\] is 0"),

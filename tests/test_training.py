@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
-from adai import experiments, records, training
-from adai.data import digits
+from adai import data, experiments, records, training
+from adai.data import digits, imagenet, shards
 from adai.data.cifar import LAYOUTS
 from adai.records import RecordError, Spec
 from adai.training import Interrupted, Run, first_steps, train
@@ -67,7 +68,7 @@ def test_seeds_differ_in_split_initial_weights_and_data_order():
 def test_loop_agrees_with_a_plain_one():
     spec = spec_of("sgd", epochs=5)
     run = Run(spec)
-    data, weights = run.data, [parameter.detach().clone() for parameter in run.model.parameters()]
+    read, weights = run.data, [parameter.detach().clone() for parameter in run.model.parameters()]
     order = torch.Generator().manual_seed(run.order.initial_seed())
     momentum = [torch.zeros_like(weight) for weight in weights]
     lr, mu, decay = (spec.hyperparameters[name] for name in ("lr", "momentum", "weight_decay"))
@@ -79,9 +80,9 @@ def test_loop_agrees_with_a_plain_one():
             batch = shuffled[start : start + 32]
             for weight in weights:
                 weight.requires_grad_()
-            hidden = F.relu(data.train_inputs[batch] @ weights[0].T + weights[1])
+            hidden = F.relu(read.train_inputs[batch] @ weights[0].T + weights[1])
             hidden = F.relu(hidden @ weights[2].T + weights[3])
-            loss = F.cross_entropy(hidden @ weights[4].T + weights[5], data.train_targets[batch])
+            loss = F.cross_entropy(hidden @ weights[4].T + weights[5], read.train_targets[batch])
             gradients = torch.autograd.grad(loss, weights)
             weights = [weight.detach() for weight in weights]
             momentum = [mu * m + g + decay * w for m, g, w in zip(momentum, gradients, weights, strict=True)]
@@ -126,14 +127,14 @@ def test_unknown_name_is_refused(kind):
 
 
 def test_split_uses_every_digit_once():
-    data = digits.load(seed=5)
-    everything = torch.cat([data.train_targets, data.test_targets])
-    assert (len(data.train_targets), len(data.test_targets)) == (1344, 453)
+    read = digits.load(seed=5)
+    everything = torch.cat([read.train_targets, read.test_targets])
+    assert (len(read.train_targets), len(read.test_targets)) == (1344, 453)
     assert torch.equal(
         everything.bincount(),
         digits.load(seed=6).train_targets.bincount() + digits.load(seed=6).test_targets.bincount(),
     )
-    assert data.train_inputs.mean().abs() < 1e-5 and (data.train_inputs.std() - 1).abs() < 1e-5
+    assert read.train_inputs.mean().abs() < 1e-5 and (read.train_inputs.std() - 1).abs() < 1e-5
 
 
 def test_checksum_is_that_of_the_whole_set():
@@ -321,6 +322,95 @@ def test_on_a_gpu_a_run_starts_like_the_one_on_the_cpu(cifar):
     mixed = train(dataclasses.replace(cifar, precision="mixed"), "cuda")
     assert mixed.environment["precision"] in ("bfloat16", "float16")
     assert mixed.first_losses[0] == pytest.approx(here.first_losses[0], rel=3e-2)
+
+
+# ── sets that stay on the host, resized crops, five guesses ──
+
+
+@pytest.fixture
+def photographs(tmp_path_factory, monkeypatch):
+    """A spec on a few made-up photographs in ImageNet's layout, decoded into several shards."""
+    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    monkeypatch.setenv("ADAI_DATA", str(folder))
+    monkeypatch.setattr(shards, "IMAGES", 16)
+    for part, count in (("train", 12), ("val", 4)):
+        for name in (f"n{number:02}" for number in range(6)):
+            (folder / "imagenet" / part / name).mkdir(parents=True)
+            for number in range(count):
+                colours = rng.integers(0, 256, (10, 10, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+                Image.fromarray(colours).save(folder / "imagenet" / part / name / f"{number}.JPEG")
+    imagenet.decode(classes=6, size=32)
+    return Spec(
+        experiment="imagenet",
+        scale="smoke",
+        dataset="imagenet",
+        dataset_options={"classes": 6, "size": 32},
+        model="resnet14",
+        model_options={"width": 4, "classes": 6},
+        optimizer="adai",
+        hyperparameters={"lr": 0.1},
+        seed=0,
+        epochs=2,
+        batch_size=16,
+        augment=True,
+        crop="resized",
+        top5=True,
+    )
+
+
+def test_a_mapped_set_trains_like_one_in_memory(photographs, monkeypatch):
+    mapped = train(photographs)
+    load = data.load
+
+    def in_memory(*arguments, **options):
+        read = load(*arguments, **options)
+        inputs = (images[torch.arange(len(images))] for images in (read.train_inputs, read.test_inputs))
+        return read._replace(**dict(zip(("train_inputs", "test_inputs"), inputs, strict=True)))
+
+    monkeypatch.setattr(data, "load", in_memory)
+    held = train(photographs)
+    assert mapped.curves == held.curves and mapped.first_losses == held.first_losses
+
+
+def test_a_run_on_resized_crops_goes_on_bit_for_bit(photographs, tmp_path, monkeypatch):
+    whole = train(photographs)
+    assert whole.first_losses != train(dataclasses.replace(photographs, seed=1)).first_losses
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "stop_signal", lambda: contextlib.nullcontext(StopAfter(6)))
+        with pytest.raises(Interrupted):
+            train(photographs, checkpoint=tmp_path / "checkpoint")
+    resumed = train(photographs, checkpoint=tmp_path / "checkpoint")
+    assert resumed.curves == whole.curves and resumed.first_losses == whole.first_losses
+
+
+def test_a_share_of_a_batch_is_that_part_of_the_whole(photographs):
+    batch, parts = torch.randperm(72)[:16], []
+    for share in (slice(None), slice(0, None, 2), slice(1, None, 2)):
+        run = Run(photographs)
+        parts.append(run.inputs(batch, share, run.draws))
+    assert torch.equal(parts[0][0::2], parts[1]) and torch.equal(parts[0][1::2], parts[2])
+
+
+def test_a_mapped_set_is_not_padded(photographs):
+    with pytest.raises(RecordError, match="is not in memory, where crop='padded' needs it: take crop='resized'"):
+        Run(dataclasses.replace(photographs, crop="padded"))
+
+
+def test_top5_error_is_the_share_of_classes_that_five_guesses_miss(photographs):
+    run = Run(photographs)
+    torch.nn.init.zeros_(run.model.head.weight)
+    run.model.head.bias.data = torch.tensor([5.0, 4.0, 3.0, 2.0, 1.0, 0.0])
+    run.evaluate()
+    # Four test images of each of six classes; the first guess is always class 0, and class 5 is never among five.
+    assert run.curves["test_error"] == [pytest.approx(100 * 5 / 6)]
+    assert run.curves["test_top5_error"] == [pytest.approx(100 / 6)]
+
+
+def test_top5_changes_nothing_else(photographs):
+    with_it, without = train(photographs), train(dataclasses.replace(photographs, top5=False))
+    assert with_it.curves.keys() - without.curves.keys() == {"test_top5_error"}
+    assert all(with_it.curves[name] == curve for name, curve in without.curves.items())
+    assert with_it.first_losses == without.first_losses
 
 
 def test_two_processes_make_the_run_of_one(tmp_path):

@@ -198,10 +198,16 @@ def number_statements_as_the_paper(app: Sphinx, env: BuildEnvironment) -> list[s
 # The ledger ---------------------------------------------------------------------------------------
 
 
+def _name(entry: Entry) -> str:
+    """An item's name in words: Equation (18), Theorem 3."""
+    kind, number = entry.id.split(":")
+    return f"{NAMES[kind]} ({number})" if kind == "eq" else f"{NAMES[kind]} {number}"
+
+
 def _reference(entry: Entry) -> str:
     """MyST source that links to the place where an item is stated, or names it where there is none yet."""
     kind, number = entry.id.split(":")
-    name = f"({number})" if kind == "eq" else f"{NAMES[kind]} {number}"
+    name = f"({number})" if kind == "eq" else _name(entry)
     if not entry.anchor:
         return name
     role = "eq" if kind == "eq" else "prf:ref" if kind in STATEMENTS else "ref"
@@ -530,6 +536,24 @@ def add_sliders(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         app.add_js_file("explorable.js", loading_method="defer")
 
 
+def add_finder(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Let the search page find the paper's items by their numbers, which the index of words does not know."""
+    if page != "search":
+        return
+    items = {
+        entry.id: {
+            # A label of Sphinx's own, of a table or a figure, becomes an id without its colon.
+            "url": f"{entry.notebook}.html#" + re.sub("(tab|fig):", r"\1-", entry.anchor),
+            "name": _name(entry),
+            "where": entry.chapter,
+        }
+        for entry in ledger.entries(Path(app.srcdir))
+        if entry.checked
+    }
+    app.add_js_file(None, body=f"window.adaiItems = {_literal(items)};")
+    app.add_js_file("find.js", loading_method="defer")
+
+
 def leave_out(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
     """Keep what a module imports, its constants, and what has no docstring out of the API page."""
     return True if member.imported or member.type == "data" or not member.docstring else None
@@ -550,6 +574,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
+    app.add_js_file("preview.js", loading_method="defer")
+    app.connect("html-page-context", add_finder)
     app.connect("html-page-context", add_sliders)
     app.connect("html-page-context", name_roles)
     app.connect("html-page-context", drop_thebe, priority=999)

@@ -1,17 +1,22 @@
-"""Data sets, read into memory as tensors: one file a data set."""
+"""Data sets, read into memory as tensors, or mapped where they are too large for it: one file a data set."""
 
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from torch import Tensor
 
 from adai.records import RecordError
 
+if TYPE_CHECKING:
+    from adai.data.shards import Shards
+
 TEXTS = ("ptb",)
 """Those whose examples are the tokens of a text, in its order."""
-DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", "mnist", *TEXTS)
+DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", "imagenet", "mnist", *TEXTS)
+Inputs: TypeAlias = "Tensor | Shards"
+"""Examples in memory, or in files on the host of which only batches are read."""
 
 
 class DataError(RecordError):
@@ -19,10 +24,11 @@ class DataError(RecordError):
 
 
 class Data(NamedTuple):
-    """One data set, split and in memory.
+    """One data set, split.
 
     Args:
         train_inputs: first dimension the examples; images in uint8 have the shape (examples, channels, height, width).
+            Those that are cropped and resized may be larger than the test images.
         train_targets: class indices, int64; of a text, the token after each of `train_inputs`.
         test_inputs: as `train_inputs`.
         test_targets: as `train_targets`.
@@ -34,9 +40,9 @@ class Data(NamedTuple):
         held_out_targets: as `train_targets`.
     """
 
-    train_inputs: Tensor
+    train_inputs: Inputs
     train_targets: Tensor
-    test_inputs: Tensor
+    test_inputs: Inputs
     test_targets: Tensor
     label: str
     checksum: str
@@ -46,7 +52,7 @@ class Data(NamedTuple):
     held_out_targets: Tensor | None = None
 
     def to(self, device: str) -> "Data":
-        """The same with all tensors on a device."""
+        """The same with all tensors on a device; what is mapped stays where it is."""
         moved = {name: value.to(device) for name, value in self._asdict().items() if isinstance(value, Tensor)}
         return self._replace(**moved)
 
@@ -81,17 +87,6 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
     if name == "digits":
         return import_module(f"{__name__}.digits").load(seed=seed, **options)
-    if name in ("tiny_imagenet", "mnist", *TEXTS):
+    if name in ("tiny_imagenet", "imagenet", "mnist", *TEXTS):
         return import_module(f"{__name__}.{name}").load(**options)
     return import_module(f"{__name__}.cifar").load(name, **options)
-
-
-def fetch(name: str) -> Path:
-    """Download CIFAR-10, CIFAR-100, MNIST or Penn Treebank into the data sets' `folder`, unless it is there.
-
-    Raises:
-        DataError: the download failed; the same call goes on with it. Or other files are in its place.
-    """
-    if name in ("mnist", "ptb"):
-        return import_module(f"{__name__}.{name}").fetch()
-    return import_module(f"{__name__}.cifar").fetch(name)

@@ -1,10 +1,56 @@
-"""Augmentation of whole batches at once, on the device that holds the images."""
+"""The inputs of training steps, augmented a whole batch at once, on the device that trains."""
+
+import math
 
 import torch
 from torch import Tensor
 
+from adai.data import Data, DataError
+
+AREA = 0.08, 1.0
+"""Of a resized crop, as a share of its image's; the paper's (Appendix D.1)."""
+ASPECT = 3 / 4, 4 / 3
+"""Width over height of a resized crop; the paper's."""
+TRIES = 10
+"""Draws of a box before the whole image is taken; one draw in seven does not fit."""
 PADDING = 4
 """Pixels added on each side before a crop; the paper's (Appendix D.1)."""
+
+
+class Batches:
+    """A training set's inputs, batch by batch, as they are or cropped at random.
+
+    Args:
+        data: the set, moved to the device that trains, or mapped with its targets there.
+        crop: ``"padded"``, ``"resized"`` to the size of the test images, or None for inputs as they are.
+
+    Raises:
+        DataError: a mapped set is to be padded.
+    """
+
+    def __init__(self, data: Data, crop: str | None) -> None:
+        self.crop, self.size = crop, data.test_inputs.shape[-1]
+        self.inputs, self.device = data.train_inputs, data.train_targets.device
+        if crop == "padded":
+            if not isinstance(data.train_inputs, Tensor):
+                raise DataError(f"{data.label} is not in memory, where crop='padded' needs it: take crop='resized'")
+            self.padded = padded(data.train_inputs)
+
+    def __call__(self, chosen: Tensor, share: slice, generator: torch.Generator) -> Tensor:
+        """One process's share of a batch; of a mapped set, only so much is read.
+
+        Args:
+            chosen: indices of the whole batch, on the CPU.
+            share: which of them.
+            generator: of the CPU; draws for the whole batch, so that a run does not depend on its processes.
+
+        Returns:
+            The inputs, on the device that trains.
+        """
+        if self.crop == "padded":
+            return crop_and_flip(self.padded, chosen, generator)[share]
+        inputs = self.inputs[chosen[share].to(self.inputs.device)].to(self.device)
+        return inputs if self.crop is None else resized(inputs, random_boxes(len(chosen), generator)[share], self.size)
 
 
 def padded(images: Tensor) -> Tensor:
@@ -38,3 +84,52 @@ def crop_and_flip(images: Tensor, chosen: Tensor, generator: torch.Generator) ->
         columns[:, None, None, :],
     ]
     return images[tuple(part.to(images.device) for part in index)]
+
+
+def random_boxes(count: int, generator: torch.Generator) -> Tensor:
+    """Boxes inside a square image, of random area, aspect and place, half of them read from right to left.
+
+    The area is drawn evenly, the aspect evenly on a logarithmic scale, as torchvision reads the same words. What is
+    wider or higher than the image is drawn again.
+
+    Args:
+        count: how many.
+        generator: of the CPU.
+
+    Returns:
+        Shape (count, 4): left, right, top and bottom edge, as fractions of the image's side. Where left is greater than
+        right, the crop is a mirror image.
+    """
+    area, aspect, x, y = torch.rand(4, count, TRIES, dtype=torch.float64, generator=generator)
+    area = AREA[0] + (AREA[1] - AREA[0]) * area
+    aspect = torch.exp(math.log(ASPECT[0]) + math.log(ASPECT[1] / ASPECT[0]) * aspect)
+    width, height = (area * aspect).sqrt(), (area / aspect).sqrt()
+    fits = (width <= 1) & (height <= 1)
+    width, height = (torch.where(fits.any(dim=1, keepdim=True), side, 1.0) for side in (width, height))
+    left, top = x * (1 - width), y * (1 - height)
+    # argmax finds the first that fits.
+    first = fits.byte().argmax(dim=1, keepdim=True)
+    left, right, top, bottom = (edge.gather(1, first)[:, 0] for edge in (left, left + width, top, top + height))
+    mirrored = torch.rand(count, generator=generator) < 0.5
+    left, right = torch.where(mirrored, right, left), torch.where(mirrored, left, right)
+    return torch.stack([left, right, top, bottom], dim=1)
+
+
+def resized(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """What lies in each image's box, by bilinear interpolation.
+
+    Args:
+        images: shape (examples, channels, side, side).
+        boxes: one for each image, from `random_boxes`.
+        size: pixels a side of the result.
+
+    Returns:
+        Shape (examples, channels, size, size), float32, on the device of the images.
+    """
+    centres = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    left, right, top, bottom = boxes.T[:, :, None]
+    columns, rows = left + (right - left) * centres, top + (bottom - top) * centres
+    at = torch.stack([columns[:, None].expand(-1, size, -1), rows[:, :, None].expand(-1, -1, size)], dim=-1)
+    grid = (2 * at - 1).to(images.device, torch.float32)
+    # At the image's border, half a pixel has no neighbour: there its last pixel counts.
+    return torch.nn.functional.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)

@@ -6,6 +6,8 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from pathlib import Path
 
 from tqdm import tqdm
@@ -47,7 +49,7 @@ def fetch(url: str, md5: str, path: Path) -> Path:
 
 
 def unpack(archive: Path, directory: str, folder: Path) -> Path:
-    """Unpack one directory of a tar archive into a folder, whole or not at all.
+    """Unpack one directory of a tar or zip archive into a folder, whole or not at all.
 
     Raises:
         DataError: the archive is damaged, or has no such directory, or a member would land outside of it.
@@ -55,9 +57,13 @@ def unpack(archive: Path, directory: str, folder: Path) -> Path:
     target = folder / directory
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as temporary:
         try:
-            with tarfile.open(archive) as tar:
-                tar.extractall(temporary, filter="data")
-        except (tarfile.TarError, OSError, EOFError) as error:
+            if zipfile.is_zipfile(archive):
+                with zipfile.ZipFile(archive) as zipped:
+                    zipped.extractall(temporary)  # leaves out what leads out of the folder, unlike tarfile
+            else:
+                with tarfile.open(archive) as tar:
+                    tar.extractall(temporary, filter="data")
+        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
             raise DataError(f"{archive} cannot be unpacked ({error}): remove it, and fetch it again") from None
         if not (Path(temporary) / directory).is_dir():
             raise DataError(f"{archive} holds no directory {directory}: it is another archive; remove it")

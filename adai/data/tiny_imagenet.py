@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from adai.data import Data, DataError, folder
-from adai.data.images import Split
+from adai.data import Data, DataError, download, folder
+from adai.data.images import Split, decoded
 
 DIRECTORY = "tiny-imagenet-200"
 NAME = "Tiny ImageNet"
 CLASSES, TRAIN_IMAGES, TEST_IMAGES = 200, 500, 50
 """Of the published set: classes, and images of each class for training and for validation, which is our test set."""
 PIXELS = 64
-MEND = f"set ADAI_DATA to the folder that holds {DIRECTORY}, whole, from http://cs231n.stanford.edu/{DIRECTORY}.zip"
+ARCHIVE, ARCHIVE_MD5 = f"http://cs231n.stanford.edu/{DIRECTORY}.zip", "90528d7ca1a48142e341f4ef8d21d0de"
+MEND = f"python -m adai data tiny_imagenet fetches it, or set ADAI_DATA to the folder that holds {DIRECTORY}, whole"
 
 
 def load(*, classes: int = CLASSES, size: int = PIXELS, limit: int | None = None, holdout: int = 0) -> Data:
@@ -57,19 +57,31 @@ def load(*, classes: int = CLASSES, size: int = PIXELS, limit: int | None = None
     return Split(size=size, limit=limit, holdout=holdout).of(*parts, label=label, checksum=content.hexdigest())
 
 
+def fetch() -> Path:
+    """Download the set (248 MB) into the folder that ``ADAI_DATA`` names, unless it is there; returns where.
+
+    Raises:
+        DataError: the download failed; the same call goes on with it.
+    """
+    home = folder()
+    if (home / DIRECTORY).exists():
+        return home / DIRECTORY
+    archive = download.fetch(ARCHIVE, ARCHIVE_MD5, home / f"{DIRECTORY}.zip")
+    target = download.unpack(archive, DIRECTORY, home)
+    archive.unlink()
+    return target
+
+
 def _decoded(files: Sequence[tuple[Path, int]], content: "hashlib._Hash") -> tuple[Tensor, Tensor]:
     images = np.empty((len(files), 3, PIXELS, PIXELS), dtype=np.uint8)
     for row, (path, _) in enumerate(files):
-        try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            raise DataError(f"{path} is no image that can be read ({error}): unpack the set again") from None
+        pixels = np.asarray(decoded(path))
         if pixels.shape != (PIXELS, PIXELS, 3):
             raise DataError(f"{path} has {pixels.shape[1]} × {pixels.shape[0]} pixels, expected {PIXELS} × {PIXELS}")
         images[row] = pixels.transpose(2, 0, 1)
     targets = np.array([target for _, target in files])
-    content.update(images.tobytes() + targets.astype("<i8").tobytes())
+    content.update(images.data)
+    content.update(targets.astype("<i8").data)
     return torch.from_numpy(images), torch.from_numpy(targets)
 
 

@@ -13,8 +13,8 @@ model draws, r the Brier score over what the model expects of it):
 
 1. C = (F - gradient²) / B exactly, so 1/B is no finding. At all states F is near r G, within 30 % in Frobenius norm.
 2. At random weights r = 1 and F is near G, but H is not: it has negative eigenvalues, more than a tenth of its trace
-   norm, and the norm of BC - H is more than half of that of H. Among the elements that Figure 6 shows, selected by H, the log-log slope
-   of C on H is below 1, and C is above H/B where H is small.
+   norm, and the norm of BC - H is more than half of that of H. Among the elements that Figure 6 shows, selected by H,
+   the log-log slope of C on H is below 1, and C is above H/B where H is small.
 3. After training BC = k H with k between 0.5 and 1, at a cosine above 0.9.
 4. Memorised labels: k is near r, far below 1. Random labels that cannot be memorised: k is near 1 although the loss is
    large, so it is calibration that counts and not a small loss.

@@ -1,4 +1,4 @@
-"""Residual networks (He, Zhang, Ren and Sun 2016), for images of 16 to 64 pixels."""
+"""Residual networks (He, Zhang, Ren and Sun 2016), for images of 16 pixels to ImageNet's 224."""
 
 from collections.abc import Sequence
 
@@ -9,43 +9,93 @@ from torch.nn import functional as F
 class BasicBlock(nn.Module):
     """Two 3 × 3 convolutions beside a shortcut, which is a 1 × 1 convolution where the shape changes."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    EXPANSION = 1
+    """Channels that leave the block for each of its stage's."""
+
+    def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
+        outputs = channels
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.shortcut = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
 
-class ResNet(nn.Module):
-    """The ImageNet design with the stem that is usual on CIFAR: one 3 × 3 convolution, no pooling.
+class Bottleneck(nn.Module):
+    """A 3 × 3 convolution between two of 1 × 1, which lead to few channels and back to four times as many.
 
-    Stages double the channels and halve the image. Blocks (2, 2, 2, 2) and width 64 make ResNet-18, with 11,173,962
-    parameters for 10 classes; blocks (1, 1, 1, 1) make ResNet-10, which shrinks the design by depth.
-
-    Args:
-        blocks: basic blocks of each stage.
-        width: channels of the first stage.
-        classes: outputs, one logit a class.
+    A stride belongs to the 3 × 3 convolution, as in torchvision's networks; He et al. give it to the first 1 × 1.
     """
 
-    def __init__(self, *, blocks: Sequence[int], width: int = 64, classes: int = 10) -> None:
+    EXPANSION = 4
+
+    def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        outputs = self.EXPANSION * channels
+        self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.shortcut = _shortcut(inputs, outputs, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + self.shortcut(x))
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
+    if stride == 1 and inputs == outputs:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+
+class ResNet(nn.Module):
+    """The ImageNet design, by default with the stem that is usual on CIFAR: one 3 × 3 convolution, no pooling.
+
+    Stages double the channels and halve the image. Blocks (2, 2, 2, 2) and width 64 make ResNet-18, with 11,173,962
+    parameters for 10 classes; blocks (1, 1, 1, 1) make ResNet-10, which shrinks the design by depth. Bottleneck blocks
+    (3, 4, 6, 3) after the stem of the ImageNet networks make ResNet-50, with 25,557,032 for 1,000 classes, and one in
+    each stage ResNet-14.
+
+    Args:
+        blocks: blocks of each stage.
+        width: channels of the first stage.
+        classes: outputs, one logit a class.
+        block: kind of block.
+        halving_stem: begin as the ImageNet networks do, with a 7 × 7 convolution and a maximum that each halve the
+            image.
+    """
+
+    def __init__(
+        self,
+        *,
+        blocks: Sequence[int],
+        width: int = 64,
+        classes: int = 10,
+        block: type[BasicBlock] | type[Bottleneck] = BasicBlock,
+        halving_stem: bool = False,
+    ) -> None:
+        super().__init__()
+        size, stride = (7, 2) if halving_stem else (3, 1)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, size, stride, padding=size // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        if halving_stem:
+            self.stem.append(nn.MaxPool2d(3, 2, padding=1))
         stages: list[nn.Module] = []
         channels = width
         for stage, count in enumerate(blocks):
-            for block in range(count):
-                outputs = width * 2**stage
-                stages.append(BasicBlock(channels, outputs, stride=2 if stage > 0 and block == 0 else 1))
-                channels = outputs
+            for number in range(count):
+                stages.append(block(channels, width * 2**stage, stride=2 if stage > 0 and number == 0 else 1))
+                channels = block.EXPANSION * width * 2**stage
         self.stages = nn.Sequential(*stages)
         self.head = nn.Linear(channels, classes)
 

@@ -46,7 +46,8 @@ def train(
 
     The record's curves have one value per epoch: `train_loss`, the mean of the epoch's step losses, and
     `train_error` in percent, both of each batch before its step (the weights move meanwhile); `test_error` in percent,
-    at the end of the epoch, and `held_out_error` likewise where training examples were held out.
+    at the end of the epoch, and `held_out_error` likewise where training examples were held out. Both also come as
+    `test_top5_error` and `held_out_top5_error` where the spec asks for them.
 
     Args:
         spec, device, compiled: as `Run`.

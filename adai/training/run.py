@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from adai import data, records
-from adai.data.augment import crop_and_flip, padded
+from adai.data.augment import Batches
 from adai.models import MODELS
 from adai.optim import OPTIMIZERS
 from adai.records import FIRST_STEPS, RecordError, Spec
@@ -66,7 +66,7 @@ class Run:
         self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, milestones, gamma=spec.lr_factor)
         self.dtype = _dtype(spec, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.images = padded(self.data.train_inputs) if spec.augment else self.data.train_inputs
+        self.inputs = Batches(self.data, spec.crop if spec.augment else None)
         self.order, self.draws = (torch.Generator().manual_seed(stream(spec, name)) for name in ("order", "augment"))
         self.epoch_order = self.order.get_state()
         self.steps = 0
@@ -104,10 +104,9 @@ class Run:
 
     def step(self, batch: Tensor) -> float:
         """One step on the training examples with these indices; returns its loss, a mean over all processes."""
-        images = self.images
-        inputs = crop_and_flip(images, batch, self.draws) if self.spec.augment else images[batch.to(self.device)]
-        targets = self.data.train_targets[batch.to(self.device)]
-        inputs, targets = inputs[self.rank :: self.processes], targets[self.rank :: self.processes]
+        share = slice(self.rank, None, self.processes)
+        inputs = self.inputs(batch, share, self.draws)
+        targets = self.data.train_targets[batch[share].to(self.device)]
         outputs = self._forward(self.network, inputs)
         # Gradients are averaged over processes; where a batch does not divide evenly, each counts by its examples.
         loss = F.cross_entropy(outputs, targets) * (len(targets) * self.processes / len(batch))
@@ -133,16 +132,17 @@ class Run:
 
     def evaluate(self) -> None:
         """Adds the share of examples that the model gets wrong, in percent, to the curves: test, then held-out."""
-        self.curves["test_error"].append(self._error(self.data.test_inputs, self.data.test_targets))
-        if self.data.held_out_targets is not None:
-            held_out = self._error(self.data.held_out_inputs, self.data.held_out_targets)
-            self.curves.setdefault("held_out_error", []).append(held_out)
+        best = {"error": 1, "top5_error": 5} if self.spec.top5 else {"error": 1}
+        for part in ("test", "held_out"):
+            if (targets := getattr(self.data, f"{part}_targets")) is not None:
+                outputs = self._outputs(getattr(self.data, f"{part}_inputs"))
+                for name, count in best.items():
+                    self.curves.setdefault(f"{part}_{name}", []).append(_error(outputs, targets, count))
 
     @torch.no_grad()
-    def _error(self, inputs: Tensor, targets: Tensor) -> float:
+    def _outputs(self, inputs: data.Inputs) -> Tensor:
         self.model.eval()
-        predicted = [self._forward(self.model, part).argmax(dim=1) for part in inputs.split(EVALUATION_BATCH)]
-        return 100 * (torch.cat(predicted) != targets).float().mean().item()
+        return torch.cat([self._forward(self.model, part) for part in inputs.split(EVALUATION_BATCH)])
 
     def save(self, path: Path) -> None:
         """Write everything that the rest of the run depends on; the file appears whole or not at all."""
@@ -183,7 +183,7 @@ class Run:
         torch.set_rng_state(state["random"])
 
     def _forward(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        inputs = self.data.normalised(inputs)
+        inputs = self.data.normalised(inputs.to(self.device))
         if inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self._precision():
@@ -194,6 +194,12 @@ class Run:
 
 
 _STATES = ("model", "optimizer", "schedule", "scaler")
+
+
+def _error(outputs: Tensor, targets: Tensor, best: int = 1) -> float:
+    """Percent of the examples whose class is not among the so many largest outputs."""
+    guesses = outputs.argmax(dim=1, keepdim=True) if best == 1 else outputs.topk(best).indices  # argmax: NaN, ties
+    return 100 * (guesses != targets[:, None]).all(dim=1).float().mean().item()
 
 
 def _dtype(spec: Spec, device: torch.device) -> torch.dtype:

@@ -3,11 +3,12 @@
 import hashlib
 import io
 import tarfile
+import zipfile
 
 import pytest
 
 from adai.__main__ import main
-from adai.data import DataError, cifar, download
+from adai.data import DataError, cifar, download, tiny_imagenet
 
 
 def md5(content: bytes) -> str:
@@ -62,6 +63,14 @@ def archive(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -69,6 +78,8 @@ def archive(**members: bytes) -> bytes:
         (archive(**{"set/a": b"x" * 100_000})[:-40], "cannot be unpacked"),
         (archive(**{"../outside": b"x"}), "cannot be unpacked"),
         (archive(**{"other/a": b"x"}), "no directory set"),
+        (zipped(**{"set/a": bytes(range(256)) * 100})[:-40], "cannot be unpacked"),
+        (zipped(**{"../outside": b"x"}), "no directory set"),
     ],
 )
 def test_a_bad_archive_leaves_nothing(tmp_path, content, complaint):
@@ -108,3 +119,14 @@ def test_other_files_in_the_way_are_not_overwritten(published, write_sets, capsy
     write_sets(published, seed=5)
     assert main(["data", "cifar10"]) == 2
     assert "is not the published one: move" in capsys.readouterr().err
+
+
+def test_tiny_imagenet_comes_as_a_zip(server, tmp_path, monkeypatch, capsys):
+    server.content = zipped(**{"tiny-imagenet-200/wnids.txt": b"n01\n", "tiny-imagenet-200/train/n01/a.JPEG": b"x"})
+    monkeypatch.setattr(tiny_imagenet, "ARCHIVE", server.url)
+    monkeypatch.setattr(tiny_imagenet, "ARCHIVE_MD5", md5(server.content))
+    monkeypatch.setenv("ADAI_DATA", str(tmp_path))
+    assert main(["data", "tiny_imagenet"]) == 0 == main(["data", "tiny_imagenet"])
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny-imagenet-200"] and len(server.asked) == 1
+    assert (tmp_path / "tiny-imagenet-200" / "wnids.txt").read_text() == "n01\n"
+    assert str(tmp_path) in capsys.readouterr().out

@@ -20,6 +20,26 @@ def test_networks_have_their_published_number_of_parameters(name, published):
     assert parameters(MODELS[name]()) == published
 
 
+def test_resnet50_is_the_published_one():
+    # torchvision's documentation prints 25,557,032 for 1,000 classes.
+    assert parameters(MODELS["resnet50"]()) == 25_557_032
+    # Its stem halves the image twice, and three of its four stages once: 224 pixels become 7.
+    model = MODELS["resnet50"](width=4, classes=5).eval()
+    assert model.stages(model.stem(torch.zeros(1, 3, 224, 224))).shape == (1, 4 * 4 * 8, 7, 7)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet14"])
+def test_bottleneck_networks_take_images_of_64_pixels(name):
+    assert MODELS[name](width=4, classes=7).eval()(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
+
+
+def test_the_narrow_network_is_of_the_same_family():
+    small, large = MODELS["resnet14"](width=16), MODELS["resnet50"]()
+    kinds = [{type(module).__name__ for module in model.modules()} for model in (small, large)]
+    # Each of its blocks is the first of a stage, so that none has a shortcut without parameters.
+    assert kinds[0] == kinds[1] - {"Identity"} and parameters(small) < parameters(large) / 14
+
+
 def test_densenet_differs_from_torchvisions_by_stem_and_head_alone():
     # torchvision's documentation prints 7,978,856 for ImageNet: a 7 × 7 stem and 1,000 classes of 1,024 features.
     stem, head = 64 * 3 * (7 * 7 - 3 * 3), (1000 - 10) * (1024 + 1)

@@ -60,14 +60,14 @@ def test_second_moments_are_those_of_the_gradients(case, moments):
 
 def test_a_calibrated_model_has_a_brier_ratio_of_one():
     """Labels in proportion to the probabilities: two in three of the first class."""
-    model = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 2))
+    model = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 2)).double()
     with torch.no_grad():
         model[1].weight.zero_()
-        model[1].bias.copy_(torch.tensor([2.0, 1.0]).log())
-    found = noise.moments(model, torch.ones(3, 1), torch.tensor([0, 0, 1]))
-    assert found.brier == pytest.approx(1, abs=1e-6)
-    torch.testing.assert_close(found.fisher, found.gauss_newton, rtol=0, atol=1e-7)
-    torch.testing.assert_close(found.hessian, found.gauss_newton, rtol=0, atol=1e-7)
+        model[1].bias.copy_(torch.tensor([2.0, 1.0], dtype=torch.float64).log())
+    found = noise.moments(model, torch.ones(3, 1).double(), torch.tensor([0, 0, 1]))
+    assert found.brier == pytest.approx(1, abs=1e-12)
+    torch.testing.assert_close(found.fisher, found.gauss_newton, rtol=0, atol=1e-12)
+    torch.testing.assert_close(found.hessian, found.gauss_newton, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("replacement", [True, False])
