@@ -7,7 +7,6 @@ measured. The paper prints no noise scales.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,8 @@ def runs(scale: str) -> dict[str, Measurement]:
 
 
 def _measurement(scale: str, name: str, spec: Spec) -> Measurement:
-    run = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(spec).items()}
+    # Its hash names the run whatever fields specs will have later; optimizer and seed are for the comparisons.
+    run = {"experiment": spec.experiment, "hash": spec.hash, "optimizer": spec.optimizer, "seed": spec.seed}
     settings = {
         "seed": SEED,
         **SIZES[scale],
@@ -116,7 +116,8 @@ def _landscapes(settings: dict[str, Any]) -> tuple["Landscape", float]:
     from adai.theory.sharpness import Landscape
     from adai.training import finished
 
-    run = finished(Spec.from_dict(settings["run"]), records.default_folder())
+    spec = experiments.known(settings["run"]["experiment"])[settings["run"]["hash"]]
+    run = finished(spec, records.default_folder())
     run.evaluate()
     count = settings["images"]
     inputs = run.data.normalised(run.data.train_inputs[:count])
