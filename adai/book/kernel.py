@@ -64,14 +64,13 @@ def run(source: str, names: dict[str, Any], file: str = "Cell") -> Result:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for tracebacks
     try:
         with contextlib.redirect_stdout(printed):
-            value = _run(_statements(source, file), names, file, result)
+            last = _run(_statements(source, file), names, file, result)
     except BaseException as error:  # also what ends a program must not end the kernel
-        result.error = _traceback(error)
-        value = None
+        last, result.error = None, _traceback(error)
     if text := printed.getvalue():
         result.outputs.append({"text/plain": text})
-    if value is not None:
-        result.outputs.append(shown(value))
+    if last:
+        result.outputs.append(last)
     return result
 
 
@@ -91,14 +90,14 @@ def _statements(source: str, file: str) -> list[ast.stmt]:
     return statements
 
 
-def _run(statements: list[ast.stmt], names: dict[str, Any], file: str, result: Result) -> Any:
-    value = None
+def _run(statements: list[ast.stmt], names: dict[str, Any], file: str, result: Result) -> dict[str, Any] | None:
+    """Runs statements, and notes in the result what ended them; what the last one shows, if it is an expression."""
     for n, statement in enumerate(statements):
         try:
             if isinstance(statement, ast.Expr) and statement is statements[-1]:
                 value = eval(compile(ast.Expression(statement.value), file, "eval"), names)
-            else:
-                exec(compile(ast.Module([statement], []), file, "exec"), names)
+                return None if value is None else shown(value)
+            exec(compile(ast.Module([statement], []), file, "exec"), names)
         except ModuleNotFoundError as error:
             package = (error.name or "").split(".")[0]
             ends = not isinstance(statement, ast.Import | ast.ImportFrom)
@@ -106,8 +105,8 @@ def _run(statements: list[ast.stmt], names: dict[str, Any], file: str, result: R
                 names.update(dict.fromkeys(_bound(lost), Absent(package)))
             if ends:
                 result.needs = package
-                return None
-    return value
+                break
+    return None
 
 
 def _bound(statement: ast.stmt) -> list[str]:

@@ -1,6 +1,6 @@
 """The files with which a chapter's cells run in the reader's browser: Pyodide, SymPy, and this package.
 
-python -m adai.book.live   fetches Pyodide and SymPy into _build/live; the next `make book` puts them into the site
+python -m adai.book.live   fetches Pyodide and SymPy into _build/live; each later build puts them into the site
 
 Nothing of them is committed, and the book builds without them. What is fetched is pinned by its hash: Pyodide's core
 comes from npm, SymPy from the package index as any requirement does. NumPy for Pyodide is in neither.
@@ -10,7 +10,7 @@ import base64
 import hashlib
 import io
 import json
-import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -61,7 +61,8 @@ def fetch() -> None:
         lock = folder / "pyodide-lock.json"  # names packages of a host that is never asked
         lock.write_text(json.dumps(json.loads(lock.read_text()) | {"packages": {}}))
         _sympy(Path(partial), folder / "sympy.zip")
-        os.rename(folder, FETCHED)
+        shutil.rmtree(FETCHED, ignore_errors=True)
+        folder.rename(FETCHED)
 
 
 def _fetch(address: str, sha512: str) -> bytes:

@@ -6,16 +6,17 @@
   const { src, dataset } = document.currentScript;
   const colab = document.querySelector('a[href^="https://colab.research.google.com"]')?.href;
   const cells = [...document.querySelectorAll("div.cell")].filter(cell => cell.querySelector(".cell_input pre"));
+  const NAMES = { numpy: "NumPy", scipy: "SciPy", torch: "PyTorch", sklearn: "scikit-learn" };
   let kernel; // from the first need of it on: a promise of a function that runs a cell
   let worker, answered, queue;
 
   const main = element("button", { type: "button" });
   const bar = element("progress", { "aria-label": "Progress", hidden: "" });
   const status = element("p", { role: "status" });
-  const about = element("p", {}, `Fetches Python with SymPy from this site (${Math.round(dataset.bytes / 1e6)} MB, which the
-    browser keeps) and runs the cells on your own machine. You can change them. Cells that need NumPy, matplotlib or
-    PyTorch stay as they are`);
-  about.append(...(colab ? ["; for those ", link("open this page in Colab")] : []), ".");
+  const about = element("p", {}, `Fetches Python with SymPy from this site (${Math.round(dataset.bytes / 1e6)} MB) and runs
+    the cells on your own machine, where you can change them. Those that need NumPy, matplotlib or PyTorch stay as they
+    are`);
+  about.append(...(colab ? [": ", link("open this page in Colab"), " to run them"] : []), ".");
   const panel = element("section", { class: "adai-live", "aria-label": "Run this page" });
   panel.append(main, bar, status, about);
   document.querySelector("article h1").after(panel);
@@ -54,7 +55,7 @@
 
   function start() {
     return (kernel ??= new Promise(resolve => {
-      offer("Stop", () => end("Stopped. What you typed is still there; what Python had computed is forgotten."), dataset.bytes);
+      offer("Stop", stop, dataset.bytes);
       say("Fetching Python …");
       const fail = reason => end(`Python did not start: ${reason}. The page is as it was. Try again, or open it in Colab.`);
       worker = new Worker(new URL("worker.mjs", src), { type: "module" });
@@ -72,6 +73,10 @@
   function run(cell, source) {
     worker.postMessage({ cell, source });
     return new Promise(resolve => (answered = resolve));
+  }
+
+  function stop() {
+    end("Stopped. What you typed is still there; what Python had computed is forgotten.");
   }
 
   /* Ends the kernel, and with it all that waits for an answer; the next run starts another. */
@@ -94,7 +99,7 @@
 
   async function runEach(due) {
     const run = await start();
-    offer("Stop", () => end("Stopped. What you typed is still there; what Python had computed is forgotten."), due.length);
+    offer("Stop", stop, due.length);
     say(`Running ${due.length === 1 ? nameOf(due[0]) : `${due.length} cells`} …`);
     let left = 0;
     for (const [n, cell] of due.entries()) {
@@ -148,14 +153,15 @@
     cell.querySelector(".adai-live-note")?.remove();
     let output = cell.querySelector(".cell_output");
     if (needs) {
-      const note = element("p", { class: "adai-live-note" }, `Needs ${needs}, which is not here. ${output ? "Shown is what is stored. " : ""}`);
-      if (colab) note.append(link("Open in Colab"));
+      const stored = output ? "Shown is what is stored. " : "";
+      const note = element("p", { class: "adai-live-note" }, `Needs ${NAMES[needs] ?? needs}, which is not here. ${stored}`);
+      if (colab) note.append(link("Open in Colab"), ".");
       return cell.button.after(note);
     }
     if (!output) cell.append((output = element("div", { class: "cell_output" })));
     output.replaceChildren(...outputs.flatMap(shown));
     if (error) output.append(element("pre", { class: "adai-live-error" }, error));
-    window.MathJax?.typesetPromise([output]);
+    MathJax.startup.promise = MathJax.startup.promise.then(() => MathJax.typesetPromise([output]));
   }
 
   function link(text) {
@@ -164,7 +170,8 @@
 
   /* An output, given by MIME type, as elements. */
   function shown(data) {
-    const rich = data["text/markdown"] ?? data["text/latex"];
+    const formula = data["text/latex"]?.replace(/^\$|\$$/g, "$$$$"); // displayed, as the stored ones are
+    const rich = data["text/markdown"] ?? formula;
     return rich ? rich.trim().split(/\n\n+/).map(paragraph) : [element("pre", {}, data["text/plain"])];
   }
 
