@@ -36,11 +36,13 @@ class Absent:
     __getattr__ = __setattr__ = __delattr__ = _refuse
 
 
-_OPERATORS = "lt le eq ne ge gt neg pos abs invert contains getitem setitem delitem".split()
-_ARITHMETIC = "add sub mul matmul truediv floordiv mod pow and or xor".split()
-_OTHERS = "call iter next len bool int float complex index round format str repr hash enter exit".split()
-for _name in (*_OPERATORS, *_ARITHMETIC, *(f"r{name}" for name in _ARITHMETIC), *_OTHERS):
-    setattr(Absent, f"__{_name}__", Absent._refuse)
+_USES = (
+    "lt le eq ne ge gt neg pos abs invert contains getitem setitem delitem "
+    "add sub mul matmul truediv floordiv mod pow and or xor radd rsub rmul rmatmul rtruediv rfloordiv rmod rpow rand ror "
+    "rxor call iter next len bool int float complex index round format str repr hash enter exit"
+).split()  # noqa: SIM905  (a list of them would fill a screen)
+for _use in _USES:
+    setattr(Absent, f"__{_use}__", Absent._refuse)
 
 
 @dataclass

@@ -562,7 +562,7 @@ def add_finder(app: Sphinx, page: str, template: str, context: dict[str, Any], d
 
 
 def offer_live(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Load the script that can run a page's cells, on the chapters that need SymPy alone; it loads nothing else unasked."""
+    """Load the script that offers to run a page's cells, on the chapters that need little but SymPy."""
     if page in live.CHAPTERS and live.is_fetched():
         size = sum(file.stat().st_size for file in Path(app.outdir, "_static/live").iterdir())
         app.add_js_file("live/live.js", loading_method="defer", **{"data-bytes": str(size)})

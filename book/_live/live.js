@@ -104,7 +104,7 @@
     let left = 0;
     for (const [n, cell] of due.entries()) {
       mark(cell, true);
-      const result = await run(nameOf(cell), cell.editor.innerText.replaceAll("\u00a0", " "));
+      const result = await run(nameOf(cell), sourceOf(cell));
       mark(cell, false);
       show(cell, result);
       bar.value = n + 1;
@@ -125,13 +125,9 @@
   function open(cell) {
     if (cell.editor) return;
     cell.editor = cell.querySelector(".cell_input pre");
-    try {
-      cell.editor.contentEditable = "plaintext-only";
-    } catch {
-      cell.editor.contentEditable = "true"; // browsers before 2025
-    }
-    const editor = { role: "textbox", "aria-multiline": "true", "aria-label": nameOf(cell), spellcheck: "false" };
-    for (const [name, value] of Object.entries(editor)) cell.editor.setAttribute(name, value);
+    // Browsers before 2025 do not know this kind of editor: there a cell can run but not be changed.
+    set(cell.editor, { contenteditable: "plaintext-only", spellcheck: "false", autocapitalize: "off" });
+    set(cell.editor, { role: "textbox", "aria-multiline": "true", "aria-label": nameOf(cell) });
     const go = () => runUntil(cells.indexOf(cell));
     cell.editor.addEventListener("keydown", event => {
       if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey)) return;
@@ -142,6 +138,11 @@
     cell.button.onclick = go;
     cell.querySelector(".cell_input").after(cell.button);
     mark(cell, false);
+  }
+
+  function sourceOf({ editor }) {
+    for (const end of editor.querySelectorAll("br")) end.replaceWith("\n");
+    return editor.textContent.replaceAll("\u00a0", " "); // innerText is empty in a folded exercise
   }
 
   function mark(cell, running) {
@@ -191,8 +192,12 @@
 
   function element(tag, attributes, text = "") {
     const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    set(made, attributes);
     made.textContent = text;
     return made;
+  }
+
+  function set(made, attributes) {
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   }
 })();
