@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import linecache
+import re
 import symtable
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -36,12 +37,12 @@ class Absent:
     __getattr__ = __setattr__ = __delattr__ = _refuse
 
 
-_USES = (
-    "lt le eq ne ge gt neg pos abs invert contains getitem setitem delitem "
-    "add sub mul matmul truediv floordiv mod pow and or xor radd rsub rmul rmatmul rtruediv rfloordiv rmod rpow rand ror "
-    "rxor call iter next len bool int float complex index round format str repr hash enter exit"
-).split()  # noqa: SIM905  (a list of them would fill a screen)
-for _use in _USES:
+_USES = """
+lt le eq ne ge gt neg pos abs invert contains getitem setitem delitem call iter next len enter exit
+add sub mul matmul truediv floordiv mod pow and or xor radd rsub rmul rmatmul rtruediv rfloordiv rmod rpow rand ror rxor
+bool int float complex index round format str repr hash
+"""
+for _use in re.findall(r"\w+", _USES):
     setattr(Absent, f"__{_use}__", Absent._refuse)
 
 
