@@ -65,7 +65,8 @@ def test_cells_earn_in_the_browser_what_is_stored(tabs: dict, address: str, trou
     assert tab.locator(".adai-live-text mjx-merror, .adai-live-text:has-text('$')").count() == 0
 
     cell = tab.get_by_role("textbox", name="Cell 2", exact=True)
-    cell.fill("drift / 0 if 1 / 0 else drift")
+    cell.press("Control+End")
+    tab.keyboard.type("\n1 / 0")
     cell.press("Shift+Enter")
     status(tab, "Cell 2 raises an error")
     assert "ZeroDivisionError" in tab.locator(".adai-live-error").text_content()

@@ -130,6 +130,7 @@
     set(cell.editor, { role: "textbox", "aria-multiline": "true", "aria-label": nameOf(cell) });
     const go = () => runUntil(cells.indexOf(cell));
     cell.editor.addEventListener("keydown", event => {
+      event.stopPropagation(); // the page has shortcuts of its own: / searches
       if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey)) return;
       event.preventDefault();
       go();
