@@ -28,14 +28,10 @@ _build/html/.built: $(SOURCES) $(wildcard _build/live) | .venv/.site
 	@mv _build.log _build/build.log
 	@touch $@
 
-# Once it is fetched, each later build has it.
-live: _build/live
-	@$(MAKE) --no-print-directory book
-
-_build/live: adai/book/live.py | .venv/.site
-	@echo "Fetching Pyodide and SymPy …"
+# Once they are fetched, each later build has live cells.
+live: .venv/.site
 	@$(BIN)/python -m adai.book.live
-	@touch $@
+	@$(MAKE) --no-print-directory book
 
 test: book .venv/.full
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 300 \

@@ -42,6 +42,7 @@ sympy==1.14.0 --hash=sha256:e091cc3e99d2141a0ba2847328f5479b05d94a6635cb96148ccb
 mpmath==1.3.0 --hash=sha256:a0b2b9fe80bbcd81a6647ff13108738cfb482d481d826cc0e02f5b35e5c88d2c
 """
 """SymPy as in requirements.txt, so that the browser shows what the chapters store."""
+PINS = f"{PYODIDE} --hash=sha512:{PYODIDE_SHA512}\n{WHEELS}"
 
 
 def fetch() -> None:
@@ -61,6 +62,7 @@ def fetch() -> None:
         lock = folder / "pyodide-lock.json"  # names packages of a host that is never asked
         lock.write_text(json.dumps(json.loads(lock.read_text()) | {"packages": {}}))
         _sympy(Path(partial), folder / "sympy.zip")
+        (folder / "pins.txt").write_text(PINS)
         shutil.rmtree(FETCHED, ignore_errors=True)
         folder.rename(FETCHED)
 
@@ -94,8 +96,9 @@ def _archive(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
 
 def is_fetched() -> bool:
-    """Whether the site can have live cells."""
-    return FETCHED.is_dir()
+    """Whether what is pinned lies in `FETCHED`, so that the site can have live cells."""
+    pins = FETCHED / "pins.txt"
+    return pins.is_file() and pins.read_text() == PINS
 
 
 def assemble(target: Path) -> None:
@@ -108,4 +111,6 @@ def assemble(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    fetch()
+    if not is_fetched():
+        print("Fetching Pyodide and SymPy …", flush=True)
+        fetch()

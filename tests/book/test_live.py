@@ -26,6 +26,14 @@ def test_what_is_not_as_pinned_is_refused_and_leaves_nothing(monkeypatch: pytest
     assert not any((tmp_path / "_build").iterdir()) and not live.is_fetched()
 
 
+def test_what_was_fetched_for_other_pins_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(live, "FETCHED", tmp_path)
+    (tmp_path / "pins.txt").write_text(live.PINS)
+    assert live.is_fetched()
+    monkeypatch.setattr(live, "PINS", live.PINS.replace("sympy==1", "sympy==2"))
+    assert not live.is_fetched()
+
+
 def test_the_site_gets_what_was_fetched_our_scripts_and_this_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
