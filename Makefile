@@ -1,11 +1,12 @@
 # make book   builds the site          make notebooks   re-executes changed chapters (ALL=1: all)
 # make test   runs every test          make run         repeats the first experiment, live
-# make serve  rebuilds on save         make lint, make lock, make address URL=…, make test-latest, make links, make clean
+# make serve  rebuilds on save         make live        builds the site with cells that run in the browser
+# make lint, make lock, make address URL=…, make test-latest, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book test notebooks run serve lint lock address test-latest links clean
+.PHONY: book live test notebooks run serve lint lock address test-latest links clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,13 +20,18 @@ book: _build/html/.built
 	@echo "The book is built: open file://$(CURDIR)/_build/html/index.html"
 
 # Nothing is executed here: the pages show the outputs that the tests re-run and compare.
-_build/html/.built: $(SOURCES) | .venv/.site
+_build/html/.built: $(SOURCES) $(wildcard _build/live) | .venv/.site
 	@rm -f $@
 	@$(BIN)/jupyter-book build --all -W -n --keep-going . > _build.log 2>&1 || { \
 	  grep -E 'WARNING|ERROR|Error' _build.log || tail -n 30 _build.log; \
 	  echo "The book did not build; the whole log is in _build.log"; exit 1; }
 	@mv _build.log _build/build.log
 	@touch $@
+
+# Once they are fetched, each later build has live cells.
+live: .venv/.site
+	@$(BIN)/python -m adai.book.live
+	@$(MAKE) --no-print-directory book
 
 test: book .venv/.full
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 300 \

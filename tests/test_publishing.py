@@ -68,7 +68,7 @@ def test_publishing_waits_for_the_tests_and_refuses_the_placeholder() -> None:
     assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
     assert jobs["build"]["needs"] == "test" and jobs["deploy"]["needs"] == "build"
     runs = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
-    assert runs == ["python -m adai.book.address --check-published", "make book"]
+    assert runs == ["python -m adai.book.address --check-published", "make live"]
 
 
 def test_the_citation_is_valid() -> None:

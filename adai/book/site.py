@@ -1,7 +1,8 @@
 """Sphinx extension of the book's site.
 
 It inlines figures so that they follow the theme, gives sliders to those that have formulas, numbers equations and
-statements as the paper does, renders the ledger and what is counted from it, and serves MathJax from the site itself.
+statements as the paper does, renders the ledger and what is counted from it, and serves MathJax, and where it has been
+fetched the Python that runs cells in the browser, from the site itself.
 Like all that renders the book it needs no torch.
 """
 
@@ -27,7 +28,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.fileutil import copy_asset
 
-from adai.book import ledger
+from adai.book import ledger, live
 from adai.book.animation import PLAY
 from adai.book.errata import Erratum, errata
 from adai.book.figures import EXPLORABLE, GRID, INK
@@ -517,6 +518,12 @@ def thin_icons(app: Sphinx, exception: Exception | None) -> None:
         subset.save_font(whole, font, options)
 
 
+def copy_live(app: Sphinx) -> None:
+    """Put what runs cells in the browser beside the pages, where it has been fetched."""
+    if app.builder.format == "html" and live.is_fetched():
+        live.assemble(Path(app.outdir, "_static/live"))
+
+
 def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Take away the live-code scripts, which Jupyter Book loads twice on each page even when they are off."""
     for kind in ("script_files", "css_files"):
@@ -554,6 +561,13 @@ def add_finder(app: Sphinx, page: str, template: str, context: dict[str, Any], d
     app.add_js_file("find.js", loading_method="defer")
 
 
+def offer_live(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Load the script that offers to run a page's cells, on the chapters that need little but SymPy."""
+    if page in live.CHAPTERS and live.is_fetched():
+        size = sum(file.stat().st_size for file in Path(app.outdir, "_static/live").iterdir())
+        app.add_js_file("live/live.js", loading_method="defer", **{"data-bytes": str(size)})
+
+
 def leave_out(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
     """Keep what a module imports, its constants, and what has no docstring out of the API page."""
     return True if member.imported or member.type == "data" or not member.docstring else None
@@ -572,11 +586,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-skip-member", leave_out)
     app.connect("build-finished", thin_icons)
     app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", copy_live)
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
     app.add_js_file("preview.js", loading_method="defer")
     app.connect("html-page-context", add_finder)
     app.connect("html-page-context", add_sliders)
+    app.connect("html-page-context", offer_live)
     app.connect("html-page-context", name_roles)
     app.connect("html-page-context", drop_thebe, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
