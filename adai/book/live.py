@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -34,7 +33,7 @@ CHAPTERS = (
 )
 """The chapters most of whose cells and checks need SymPy alone; `tests/book/test_live.py` tries them."""
 
-PYODIDE = "https://registry.npmjs.org/pyodide/-/pyodide-314.0.6.tgz"
+PYODIDE = "pyodide@314.0.6"
 PYODIDE_SHA512 = "BKDTJyIqFxC4BExLqeRS3f5xvXZIjOt8C3zGLN/Cc7tFxSwvKVhVkchQQ2AGLOtR4YrVOIFxbV8poyDOOmWwxQ=="
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 WHEELS = """\
@@ -49,14 +48,15 @@ def fetch() -> None:
     """Puts Pyodide and SymPy into `FETCHED`, all of it or nothing.
 
     Raises:
+        FileNotFoundError: if there is no npm.
         ValueError: if what npm sent is not what was pinned.
-        subprocess.CalledProcessError: if pip cannot get the wheels, or they are not those that were pinned.
+        subprocess.CalledProcessError: if npm or pip cannot get what is pinned.
     """
     FETCHED.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FETCHED.parent) as partial:
         folder = Path(partial, "live")
         folder.mkdir()
-        with tarfile.open(fileobj=io.BytesIO(_fetch(PYODIDE, PYODIDE_SHA512))) as package:
+        with tarfile.open(fileobj=io.BytesIO(_pyodide(Path(partial)))) as package:
             for name in (*PYODIDE_FILES, "pyodide-lock.json"):
                 (folder / name).write_bytes(package.extractfile(f"package/{name}").read())
         lock = folder / "pyodide-lock.json"  # names packages of a host that is never asked
@@ -67,12 +67,25 @@ def fetch() -> None:
         folder.rename(FETCHED)
 
 
-def _fetch(address: str, sha512: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=60) as answer:
-        data = answer.read()
+def _pyodide(folder: Path) -> bytes:
+    """Pyodide's package, as npm packs it."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FileNotFoundError("npm is missing, which fetches Pyodide (Debian: apt install npm)")
+    subprocess.run([npm, "pack", "--silent", PYODIDE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    (package,) = folder.glob("*.tgz")
+    return pinned(PYODIDE, package.read_bytes(), PYODIDE_SHA512)
+
+
+def pinned(name: str, data: bytes, sha512: str) -> bytes:
+    """The data themselves.
+
+    Raises:
+        ValueError: if they are not what was pinned.
+    """
     found = base64.b64encode(hashlib.sha512(data).digest()).decode()
     if found != sha512:
-        raise ValueError(f"{address}: its SHA-512 is {found}, expected {sha512}; nothing was kept")
+        raise ValueError(f"{name}: its SHA-512 is {found}, expected {sha512}; nothing was kept")
     return data
 
 

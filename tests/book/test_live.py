@@ -1,8 +1,6 @@
 """What the browser's Python is made of: pinned, whole or not there, and the same SymPy as everywhere."""
 
-import io
 import subprocess
-import urllib.request
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -20,7 +18,12 @@ def test_the_browsers_sympy_is_the_locks() -> None:
 
 def test_what_is_not_as_pinned_is_refused_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(live, "FETCHED", tmp_path / "_build/live")
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *arguments, **named: io.BytesIO(b"something else"))
+
+    def pack(command: list[str], cwd: Path, **named: object) -> None:
+        (cwd / "pyodide.tgz").write_bytes(b"something else")
+
+    monkeypatch.setattr(live.shutil, "which", lambda program: program)
+    monkeypatch.setattr(live.subprocess, "run", pack)
     with pytest.raises(ValueError, match=r"pyodide-[\d.]+tgz: its SHA-512 is .*, expected .*; nothing was kept"):
         live.fetch()
     assert not any((tmp_path / "_build").iterdir()) and not live.is_fetched()
