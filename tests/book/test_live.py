@@ -24,7 +24,7 @@ def test_what_is_not_as_pinned_is_refused_and_leaves_nothing(monkeypatch: pytest
 
     monkeypatch.setattr(live.shutil, "which", lambda program: program)
     monkeypatch.setattr(live.subprocess, "run", pack)
-    with pytest.raises(ValueError, match=r"pyodide-[\d.]+tgz: its SHA-512 is .*, expected .*; nothing was kept"):
+    with pytest.raises(ValueError, match=r"pyodide@[\d.]+: its SHA-512 is .*, expected .*; nothing was kept"):
         live.fetch()
     assert not any((tmp_path / "_build").iterdir()) and not live.is_fetched()
 
