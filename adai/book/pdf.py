@@ -1,0 +1,177 @@
+"""Sphinx extension of the book's PDF: what print needs otherwise than the site does.
+
+Figures become PDF drawings, equations keep the paper's numbers and never leave the page, nothing stays folded, and the
+answers are collected at the end of each chapter. The look is in `book/_latex/adaibook.sty`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.transforms.post_transforms.images import ImageConverter
+from sphinx.writers.latex import LaTeXTranslator
+from sphinx_exercise.nodes import depart_solution_node, solution_node, visit_solution_node
+
+from adai.book.figures import GRID, INK
+
+# Settings -----------------------------------------------------------------------------------------
+
+
+def take_the_plain_class(app: Sphinx, config: Config) -> None:
+    """Undo Jupyter Book's own LaTeX class, which asks for a font of 1.4 GB and draws nothing of ours."""
+    config.latex_theme = "manual"
+
+
+def number_through(app: Sphinx) -> None:
+    """Count pictures through the whole book, as the site does."""
+    app.config.numfig_secnum_depth = 0
+
+
+# Figures ------------------------------------------------------------------------------------------
+
+PRINTED = {INK: "#000000", "var(--ink)": "#000000", "var(--grid)": GRID}
+
+
+class SvgToPdf(ImageConverter):
+    """Converts SVG figures by librsvg, with plain black ink."""
+
+    conversion_rules = [("image/svg+xml", "application/pdf")]  # noqa: RUF012
+
+    def is_available(self) -> bool:
+        if not shutil.which("rsvg-convert"):
+            raise ExtensionError("rsvg-convert is missing, which converts figures (Debian: apt install librsvg2-bin)")
+        return True
+
+    def convert(self, source: str, target: str) -> bool:
+        svg = Path(source).read_text("utf-8")
+        for colour, printed in PRINTED.items():
+            svg = svg.replace(colour, printed)
+        command = ["rsvg-convert", "--format=pdf", f"--output={target}"]
+        subprocess.run(command, input=svg, text=True, check=True)
+        return True
+
+
+# What is folded on the site -----------------------------------------------------------------------
+
+
+class Unfold(SphinxPostTransform):
+    """Shows what the site folds, and moves answers to the end of their chapter, where no reader meets them too early."""
+
+    default_priority = 390  # before Jupyter Book's own, which drops folded cells
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        for cell in self.document.findall(nodes.container):
+            cell["classes"] = [name for name in cell["classes"] if name not in ("tag_hide-cell", "tag_hide-input")]
+        for chapter in self.document.findall(addnodes.start_of_file):
+            for box in list(chapter.findall(nodes.admonition)):
+                if isinstance(box.parent, nodes.Admonition):  # boxes do not nest in print
+                    box.replace_self([nodes.paragraph("", "", nodes.strong("", "", *box[0].children)), *box[1:]])
+            answers = [box for box in chapter.findall(nodes.Admonition) if _is_answer(box)]
+            if answers:
+                section = nodes.section("", nodes.title("", "Answers"), ids=[f"{chapter['docname']}-answers"])
+                for answer in answers:
+                    answer.parent.remove(answer)
+                    section += answer
+                next(chapter.findall(nodes.section)).append(section)
+
+
+def _is_answer(box: nodes.Element) -> bool:
+    """Whether a box answers one of the chapter's questions; other folded boxes stay where they are."""
+    return "dropdown" in box["classes"] and box[0].astext().startswith(("Answer", "Solution"))
+
+
+# Tables -------------------------------------------------------------------------------------------
+
+LONG = 30  # rows; what Sphinx lets run over several pages, in columns that would not wrap
+
+
+class ShareWidth(SphinxPostTransform):
+    """Gives the columns of long tables widths in proportion to what they hold."""
+
+    default_priority = 390
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        for table in list(self.document.findall(nodes.table)):
+            rows = [row for body in table.findall(nodes.tbody) for row in body]
+            if len(rows) > LONG or "adai-ledger" in table["classes"]:
+                table["classes"].append("longtable")
+                spec = addnodes.tabular_col_spec(spec=column_spec([[cell.astext() for cell in row] for row in rows]))
+                table.parent.insert(table.parent.index(table), spec)
+
+
+def column_spec(rows: list[list[str]]) -> str:
+    """Widths of a table's columns as Sphinx's LaTeX has them, in proportion to the mean length of their cells."""
+    means = [sum(map(len, column)) / len(rows) for column in zip(*rows, strict=True)]
+    shares = [round(min(max(mean, 8), 50)) for mean in means]
+    return "".join(rf">{{\raggedright\arraybackslash}}\X{{{share}}}{{{sum(shares)}}}" for share in shares)
+
+
+# Formulas and boxes -------------------------------------------------------------------------------
+
+
+def visit_math_block(self: LaTeXTranslator, node: nodes.math_block) -> None:
+    """A displayed formula: it shrinks where it is wider than its column, and has the paper's number."""
+    if node.get("nowrap"):
+        LaTeXTranslator.visit_math_block(self, node)
+    formula = rf"\bookformula{{\begin{{aligned}}{node.astext().strip()}\end{{aligned}}}}"
+    if label := node.get("label"):
+        label = rf"\label{{equation:{node['docname']}:{label}}}"
+        self.body.append(
+            rf"\begingroup\def\theequation{{{node['number']}}}\begin{{equation}}{label}"
+            f"\n{formula}\n" + r"\end{equation}\endgroup"
+        )
+    else:
+        self.body.append(f"\\begin{{equation*}}\n{formula}\n\\end{{equation*}}")
+    raise nodes.SkipNode
+
+
+def visit_math(self: LaTeXTranslator, node: nodes.math) -> None:
+    """A formula in the text; in the cell of a table it may shrink a little."""
+    cell = node.parent
+    while cell and not isinstance(cell, nodes.entry):
+        cell = cell.parent
+    if not cell:
+        LaTeXTranslator.visit_math(self, node)
+    self.body.append(rf"\bookcell{{{node.astext()}}}")
+    raise nodes.SkipNode
+
+
+BOXES = ("warning", "caution", "tip")
+
+
+def visit_admonition(self: LaTeXTranslator, node: nodes.admonition) -> None:
+    """A box, in the style of its class."""
+    kind = next((name for name in BOXES if name in node["classes"]), "note")
+    self.body.append(f"\n\\begin{{sphinxadmonition}}{{{kind}}}")
+    self.no_latex_floats += 1
+
+
+def visit_solution(self: LaTeXTranslator, node: solution_node) -> None:
+    """A solution, which needs no frame where all others stand."""
+    visit_solution_node(self, node)
+    self.body[-1] = self.body[-1].replace("{note}", "{answer}")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect all of the above to Sphinx."""
+    app.connect("config-inited", take_the_plain_class, priority=900)
+    app.connect("builder-inited", number_through, priority=900)
+    app.add_post_transform(SvgToPdf)
+    app.add_post_transform(Unfold)
+    app.add_post_transform(ShareWidth)
+    app.add_node(nodes.math, override=True, latex=(visit_math, None))
+    app.add_node(solution_node, override=True, latex=(visit_solution, depart_solution_node))
+    app.add_node(nodes.math_block, override=True, latex=(visit_math_block, None))
+    app.add_node(nodes.admonition, override=True, latex=(visit_admonition, LaTeXTranslator.depart_admonition))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
