@@ -19,7 +19,14 @@ from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.transforms.post_transforms.images import ImageConverter
 from sphinx.writers.latex import LaTeXTranslator
-from sphinx_exercise.nodes import depart_solution_node, solution_node, visit_solution_node
+from sphinx_exercise.nodes import (
+    depart_exercise_enumerable_node,
+    depart_solution_node,
+    exercise_enumerable_node,
+    solution_node,
+    visit_exercise_enumerable_node,
+    visit_solution_node,
+)
 
 from adai.book.figures import GRID, INK
 
@@ -32,7 +39,7 @@ def take_the_plain_class(app: Sphinx, config: Config) -> None:
 
 
 def number_through(app: Sphinx) -> None:
-    """Count pictures through the whole book, as the site does."""
+    """Count pictures through the whole book, as on the site; Jupyter Book would begin anew in each chapter."""
     app.config.numfig_secnum_depth = 0
 
 
@@ -60,6 +67,49 @@ class SvgToPdf(ImageConverter):
         return True
 
 
+# Tables -------------------------------------------------------------------------------------------
+
+LONG = 12  # rows that may stay together; a table of more runs over the page's end
+LINE = 100  # letters that fit beside each other in a table
+
+
+class ShareWidth(SphinxPostTransform):
+    """Lets long tables run over several pages, with columns as wide as what they hold asks for."""
+
+    default_priority = 390
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        for table in list(self.document.findall(nodes.table)):
+            if _is_long(table):
+                table["classes"].append("longtable")
+                spec = column_spec([[cell.astext() for cell in row] for row in table.findall(nodes.row)])
+                table.parent.insert(table.parent.index(table), addnodes.tabular_col_spec(spec=spec))
+
+
+def _rows(table: nodes.table) -> list[nodes.row]:
+    return [row for body in table.findall(nodes.tbody) for row in body]
+
+
+def _is_long(table: nodes.table) -> bool:
+    return len(_rows(table)) > LONG or "adai-ledger" in table["classes"]
+
+
+def column_spec(rows: list[list[str]]) -> str:
+    """Widths of a table's columns as Sphinx's LaTeX has them.
+
+    Each column gets what its longest word needs, within reason; what is left of a line goes where cells are long.
+    """
+    needs, wishes = [], []
+    for column in zip(*rows, strict=True):
+        word = max(len(word) for cell in column for word in cell.split() or [""])
+        needs.append(min(word, 11) + 2)
+        wishes.append(max(sum(map(len, column)) / len(rows) - needs[-1], 0))
+    spare = max(LINE - sum(needs), 0) / (sum(wishes) or 1)
+    shares = [round(need + spare * wish) for need, wish in zip(needs, wishes, strict=True)]
+    return "".join(rf">{{\raggedright\arraybackslash}}\X{{{share}}}{{{sum(shares)}}}" for share in shares)
+
+
 # What is folded on the site -----------------------------------------------------------------------
 
 
@@ -70,11 +120,14 @@ class Unfold(SphinxPostTransform):
     formats = ("latex",)
 
     def run(self, **kwargs: Any) -> None:
-        for cell in self.document.findall(nodes.container):
+        for cell in list(self.document.findall(nodes.container)):
             cell["classes"] = [name for name in cell["classes"] if name not in ("tag_hide-cell", "tag_hide-input")]
+            if "sd-card-title" in cell["classes"]:
+                cell.replace_self(nodes.paragraph("", "", nodes.strong("", "", *cell.children)))
         for chapter in self.document.findall(addnodes.start_of_file):
             for box in list(chapter.findall(nodes.admonition)):
-                if isinstance(box.parent, nodes.Admonition):  # boxes do not nest in print
+                if isinstance(box.parent, nodes.Admonition) or any(map(_is_long, box.findall(nodes.table))):
+                    # A box in print holds no other and no table of several pages.
                     box.replace_self([nodes.paragraph("", "", nodes.strong("", "", *box[0].children)), *box[1:]])
             answers = [box for box in chapter.findall(nodes.Admonition) if _is_answer(box)]
             if answers:
@@ -88,33 +141,6 @@ class Unfold(SphinxPostTransform):
 def _is_answer(box: nodes.Element) -> bool:
     """Whether a box answers one of the chapter's questions; other folded boxes stay where they are."""
     return "dropdown" in box["classes"] and box[0].astext().startswith(("Answer", "Solution"))
-
-
-# Tables -------------------------------------------------------------------------------------------
-
-LONG = 30  # rows; what Sphinx lets run over several pages, in columns that would not wrap
-
-
-class ShareWidth(SphinxPostTransform):
-    """Gives the columns of long tables widths in proportion to what they hold."""
-
-    default_priority = 390
-    formats = ("latex",)
-
-    def run(self, **kwargs: Any) -> None:
-        for table in list(self.document.findall(nodes.table)):
-            rows = [row for body in table.findall(nodes.tbody) for row in body]
-            if len(rows) > LONG or "adai-ledger" in table["classes"]:
-                table["classes"].append("longtable")
-                spec = addnodes.tabular_col_spec(spec=column_spec([[cell.astext() for cell in row] for row in rows]))
-                table.parent.insert(table.parent.index(table), spec)
-
-
-def column_spec(rows: list[list[str]]) -> str:
-    """Widths of a table's columns as Sphinx's LaTeX has them, in proportion to the mean length of their cells."""
-    means = [sum(map(len, column)) / len(rows) for column in zip(*rows, strict=True)]
-    shares = [round(min(max(mean, 8), 50)) for mean in means]
-    return "".join(rf">{{\raggedright\arraybackslash}}\X{{{share}}}{{{sum(shares)}}}" for share in shares)
 
 
 # Formulas and boxes -------------------------------------------------------------------------------
@@ -157,6 +183,12 @@ def visit_admonition(self: LaTeXTranslator, node: nodes.admonition) -> None:
     self.no_latex_floats += 1
 
 
+def visit_exercise(self: LaTeXTranslator, node: exercise_enumerable_node) -> None:
+    """An exercise; its own label serves only some of the links that lead to it."""
+    self.body.append(self.hypertarget(node["label"]))
+    visit_exercise_enumerable_node(self, node)
+
+
 def visit_solution(self: LaTeXTranslator, node: solution_node) -> None:
     """A solution, which needs no frame where all others stand."""
     visit_solution_node(self, node)
@@ -171,6 +203,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(Unfold)
     app.add_post_transform(ShareWidth)
     app.add_node(nodes.math, override=True, latex=(visit_math, None))
+    exercise = (visit_exercise, depart_exercise_enumerable_node)
+    app.add_node(exercise_enumerable_node, override=True, latex=exercise)
     app.add_node(solution_node, override=True, latex=(visit_solution, depart_solution_node))
     app.add_node(nodes.math_block, override=True, latex=(visit_math_block, None))
     app.add_node(nodes.admonition, override=True, latex=(visit_admonition, LaTeXTranslator.depart_admonition))
