@@ -13,7 +13,10 @@ from adai.records import whole
 
 DOWNLOADS = "downloads"
 """Where the site offers the archives; they do not hold each other."""
-RUNS_ON = ["README.md", "LICENSE", "LICENSE-text.md", "pyproject.toml", "requirements.txt", "adai", "book", "benchmarks"]
+RUNS_ON = [
+    *("README.md", "LICENSE", "LICENSE-text.md", "pyproject.toml", "requirements.txt", "_config.yml"),
+    *("adai", "book", "benchmarks"),
+]
 """What the notebooks need: the package with what installs it, the records, measured times."""
 
 

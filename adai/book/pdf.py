@@ -14,6 +14,7 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.builders.latex.nodes import thebibliography
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -100,10 +101,10 @@ def column_spec(rows: list[list[str]]) -> str:
 
     Each column gets what its longest word needs, within reason; what is left of a line goes where cells are long.
     """
-    needs, wishes = [], []
+    needs, wishes, reason = [], [], max(LINE // (2 * len(rows[0])), 11)
     for column in zip(*rows, strict=True):
         word = max(len(word) for cell in column for word in cell.split() or [""])
-        needs.append(min(word, 11) + 2)
+        needs.append(min(word, reason) + 2)
         wishes.append(max(sum(map(len, column)) / len(rows) - needs[-1], 0))
     spare = max(LINE - sum(needs), 0) / (sum(wishes) or 1)
     shares = [round(need + spare * wish) for need, wish in zip(needs, wishes, strict=True)]
@@ -114,7 +115,7 @@ def column_spec(rows: list[list[str]]) -> str:
 
 
 class Unfold(SphinxPostTransform):
-    """Shows what the site folds, and moves answers to the end of their chapter, where no reader meets them too early."""
+    """Shows what the site folds, and moves answers to the end of their chapter, where nobody meets them too early."""
 
     default_priority = 390  # before Jupyter Book's own, which drops folded cells
     formats = ("latex",)
@@ -143,6 +144,22 @@ def _is_answer(box: nodes.Element) -> bool:
     return "dropdown" in box["classes"] and box[0].astext().startswith(("Answer", "Solution"))
 
 
+class MoveBibliography(SphinxPostTransform):
+    """Puts the chapter that listed the works, which Jupyter Book empties, where it lists them: at the end."""
+
+    default_priority = 750  # after Jupyter Book's
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        for works in list(self.document.findall(thebibliography)):
+            for chapter in list(self.document.findall(addnodes.start_of_file)):
+                (section, *others) = chapter.findall(nodes.section)
+                if not others and not section.astext().removeprefix(section[0].astext()).strip():
+                    chapter.parent.remove(chapter)
+                    chapter.children = []
+                    works.parent.insert(works.parent.index(works), chapter)
+
+
 # Formulas and boxes -------------------------------------------------------------------------------
 
 
@@ -150,7 +167,7 @@ def visit_math_block(self: LaTeXTranslator, node: nodes.math_block) -> None:
     """A displayed formula: it shrinks where it is wider than its column, and has the paper's number."""
     if node.get("nowrap"):
         LaTeXTranslator.visit_math_block(self, node)
-    formula = rf"\bookformula{{\begin{{aligned}}{node.astext().strip()}\end{{aligned}}}}"
+    formula = rf"\bookformula{{\begin{{aligned}}[c]{node.astext().strip()}\end{{aligned}}}}"
     if label := node.get("label"):
         label = rf"\label{{equation:{node['docname']}:{label}}}"
         self.body.append(
@@ -202,6 +219,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(SvgToPdf)
     app.add_post_transform(Unfold)
     app.add_post_transform(ShareWidth)
+    app.add_post_transform(MoveBibliography)
     app.add_node(nodes.math, override=True, latex=(visit_math, None))
     exercise = (visit_exercise, depart_exercise_enumerable_node)
     app.add_node(exercise_enumerable_node, override=True, latex=exercise)
