@@ -126,17 +126,20 @@ class Unfold(SphinxPostTransform):
             if "sd-card-title" in cell["classes"]:
                 cell.replace_self(nodes.paragraph("", "", nodes.strong("", "", *cell.children)))
         for chapter in self.document.findall(addnodes.start_of_file):
+            section = next(chapter.findall(nodes.section))
+            # By this name sphinx-proof looks for a statement's chapter; a typographic apostrophe would hide it.
+            section["names"].append(self.env.titles[chapter["docname"]].astext().lower())
             for box in list(chapter.findall(nodes.admonition)):
                 if isinstance(box.parent, nodes.Admonition) or any(map(_is_long, box.findall(nodes.table))):
                     # A box in print holds no other and no table of several pages.
                     box.replace_self([nodes.paragraph("", "", nodes.strong("", "", *box[0].children)), *box[1:]])
             answers = [box for box in chapter.findall(nodes.Admonition) if _is_answer(box)]
             if answers:
-                section = nodes.section("", nodes.title("", "Answers"), ids=[f"{chapter['docname']}-answers"])
+                collected = nodes.section("", nodes.title("", "Answers"), ids=[f"{chapter['docname']}-answers"])
                 for answer in answers:
                     answer.parent.remove(answer)
-                    section += answer
-                next(chapter.findall(nodes.section)).append(section)
+                    collected += answer
+                section += collected
 
 
 def _is_answer(box: nodes.Element) -> bool:
