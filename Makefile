@@ -55,7 +55,7 @@ $(DOWNLOADS)/adai-book.pdf: _build/html/.built
 	  grep -E 'WARNING|ERROR|Error' _build/latex.log || tail -n 30 _build/latex.log; \
 	  echo "The LaTeX source was not written; the whole log is in _build/latex.log"; exit 1; }
 	@echo "Typesetting (some minutes) …"
-	@cd _build/latex && latexmk -gg -xelatex -silent -interaction=nonstopmode -halt-on-error adai-book.tex > latexmk.log 2>&1 || { \
+	@cd _build/latex && max_print_line=1000 latexmk -gg -xelatex -silent -interaction=nonstopmode -halt-on-error adai-book.tex > latexmk.log 2>&1 || { \
 	  grep -A 3 '^!' adai-book.log; echo "TeX failed; the whole log is in _build/latex/adai-book.log"; exit 1; }
 	@! grep -E 'Missing character|^LaTeX Warning: .*undefined' _build/latex/adai-book.log
 	@mkdir -p $(@D)

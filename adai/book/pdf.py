@@ -148,7 +148,7 @@ def _is_answer(box: nodes.Element) -> bool:
 
 
 class MoveBibliography(SphinxPostTransform):
-    """Puts the chapter that listed the works, which Jupyter Book empties, where it lists them: at the end."""
+    """Lets links to the list of works lead to the end, where Jupyter Book puts it, and drops the chapter it leaves empty."""
 
     default_priority = 750  # after Jupyter Book's
     formats = ("latex",)
@@ -159,8 +159,8 @@ class MoveBibliography(SphinxPostTransform):
                 (section, *others) = chapter.findall(nodes.section)
                 if not others and not section.astext().removeprefix(section[0].astext()).strip():
                     chapter.parent.remove(chapter)
-                    chapter.children = []
-                    works.parent.insert(works.parent.index(works), chapter)
+                    label = rf"\clearpage\phantomsection\label{{\detokenize{{{chapter['docname']}::doc}}}}"
+                    works.parent.insert(works.parent.index(works), nodes.raw("", label, format="latex"))
 
 
 # Formulas and boxes -------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The book in print: what the LaTeX builder writes of a small book in our settings, and that TeX can set it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from adai.book.figures import GRID, INK
 
 ROOT = Path(__file__).parents[2]
 THEIRS = ["myst_nb", "sphinx_proof", "sphinx_exercise", "sphinx_jupyterbook_latex", "sphinx.ext.autodoc"]
+THEIRS += ["sphinxcontrib.bibtex"]
 OURS = ["adai.book.site", "adai.book.pdf"]
 SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt" viewBox="0 0 90 45">
 <path d="M0 0L90 45" style="stroke: {INK}"/><path d="M0 45L90 0" style="stroke: {GRID}"/></svg>"""
@@ -27,8 +29,13 @@ WELCOME = """
 :caption: I Part
 :maxdepth: 1
 chapter
+works
 ```
+
+A paper {cite}`x2022` of the [works](works.md).
 """
+WORKS = "# Works\n\n```{bibliography}\n```\n"
+BIB = "@article{x2022, author = {X, Y}, title = {Z}, journal = {J}, year = {2022}}"
 QUESTIONS = r"""
 ## The equation
 
@@ -98,6 +105,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("figures need rsvg-convert (Debian: apt install librsvg2-bin)")
     root = tmp_path_factory.mktemp("book")
     (root / "index.md").write_text(WELCOME)
+    (root / "works.md").write_text(WORKS)
+    (root / "works.bib").write_text(BIB)
     nbformat.write(chapter(), root / "chapter.ipynb")
     ours = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]
     settings = {name: value for name, value in ours.items() if re.match("latex|nb_|(math_)?numfig|jblatex", name)}
@@ -106,6 +115,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "myst_enable_extensions": ["amsmath", "colon_fence", "dollarmath"],
         "myst_dmath_double_inline": True,
         "nb_execution_mode": "off",
+        "bibtex_bibfiles": ["works.bib"],
         "latex_documents": [("index", "book.tex", "A small book", "Somebody", "manual")],
         "latex_additional_files": [str(ROOT / name) for name in ours["latex_additional_files"]],
     }
@@ -127,6 +137,11 @@ def test_every_figure_is_a_drawing_in_black_ink(printed: Path, tex: str) -> None
     (name,) = re.findall(r"\\sphinxincludegraphics(?:\[.*?\])?\{\{([^}]+)\}\.pdf\}", tex)
     drawing = (printed / f"{name}.pdf").read_bytes()
     assert drawing.startswith(b"%PDF") and "<Figure>" not in tex
+
+
+def test_the_list_of_works_stands_once_and_at_the_end(tex: str) -> None:
+    assert r"\chapter{Works}" not in tex
+    assert tex.index("works::doc}}") < tex.index(r"\begin{sphinxthebibliography}") > tex.index(r"\section{Answers}")
 
 
 def test_the_ink_is_black_and_the_grid_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +203,8 @@ def test_without_the_converter_the_package_to_install_is_named(monkeypatch: pyte
 @pytest.mark.skipif(not (shutil.which("latexmk") and shutil.which("xelatex")), reason="TeX is not installed")
 def test_tex_sets_it_with_every_glyph_and_every_reference(printed: Path) -> None:
     command = ["latexmk", "-xelatex", "-silent", "-interaction=nonstopmode", "-halt-on-error", "book.tex"]
-    done = subprocess.run(command, cwd=printed, capture_output=True, text=True)
+    wide = os.environ | {"max_print_line": "1000"}  # else TeX breaks the lines of its log
+    done = subprocess.run(command, cwd=printed, env=wide, capture_output=True, text=True)
     log = (printed / "book.log").read_text("utf-8", "replace")
     assert done.returncode == 0, log[-3000:]
     assert (printed / "book.pdf").read_bytes().startswith(b"%PDF")
