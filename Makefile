@@ -1,12 +1,13 @@
 # make book   builds the site          make notebooks   re-executes changed chapters (ALL=1: all)
 # make test   runs every test          make run         repeats the first experiment, live
 # make serve  rebuilds on save         make live        builds the site with cells that run in the browser
+# make pdf    typesets the book        make zips        packs site and notebooks
 # make lint, make lock, make address URL=…, make test-latest, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book live test notebooks run serve lint lock address test-latest links clean
+.PHONY: book live test notebooks run serve pdf zips tex lint lock address test-latest links clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,6 +48,39 @@ serve: book
 	@echo "Serving http://localhost:$(PORT); saving a file rebuilds (Ctrl-C stops)"
 	@$(BIN)/python -m http.server -d _build/html $(PORT) > /dev/null 2>&1 & trap "kill $$!" EXIT; \
 	  $(BIN)/watchfiles "$(MAKE) --no-print-directory book" adai book _config.yml _toc.yml
+
+# The PDF and the archives lie where the published site offers them.
+DOWNLOADS := _build/html/downloads
+
+pdf: tex $(DOWNLOADS)/adai-book.pdf
+	@echo "The PDF is built: $(CURDIR)/$(DOWNLOADS)/adai-book.pdf"
+
+# The pages were read by `make book`; what TeX could not do is an error, as a warning is there.
+$(DOWNLOADS)/adai-book.pdf: _build/html/.built
+	@$(BIN)/jupyter-book build -W -n --keep-going --builder latex . > _build/latex.log 2>&1 || { \
+	  grep -E 'WARNING|ERROR|Error' _build/latex.log || tail -n 30 _build/latex.log; \
+	  echo "The LaTeX source was not written; the whole log is in _build/latex.log"; exit 1; }
+	@echo "Typesetting (some minutes) …"
+	@cd _build/latex && max_print_line=1000 latexmk -gg -xelatex -silent -interaction=nonstopmode -halt-on-error adai-book.tex > latexmk.log 2>&1 || { \
+	  grep -A 3 '^!' adai-book.log; echo "TeX failed; the whole log is in _build/latex/adai-book.log"; exit 1; }
+	@! grep -E 'Missing character|^LaTeX Warning: .*undefined' _build/latex/adai-book.log
+	@mkdir -p $(@D)
+	@cp _build/latex/adai-book.pdf $@.part && mv $@.part $@
+
+zips: book
+	@$(BIN)/python -m adai.book.archives $(DOWNLOADS)
+	@echo "Site and notebooks are packed: $(CURDIR)/$(DOWNLOADS)"
+
+# What typesetting needs and a Python environment cannot hold.
+TEX_PACKAGES := latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended \
+  fonts-texgyre fonts-texgyre-math fonts-dejavu-core fontconfig librsvg2-bin
+TEX_FILES := tcolorbox.sty unicode-math.sty ucharclasses.sty newunicodechar.sty texgyrepagella-regular.otf texgyrepagella-math.otf
+
+tex:
+	@missing() { echo "The PDF needs TeX, and $$1 is missing (Debian: apt install $(TEX_PACKAGES))"; exit 1; }; \
+	for tool in latexmk xelatex rsvg-convert fc-list; do command -v $$tool > /dev/null || missing $$tool; done; \
+	for file in $(TEX_FILES); do kpsewhich $$file > /dev/null || missing $$file; done; \
+	fc-list ":family=DejaVu Sans Mono" | grep -q . || missing "the font DejaVu Sans Mono"
 
 lint: .venv/.full
 	$(BIN)/ruff check .

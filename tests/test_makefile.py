@@ -58,6 +58,44 @@ def test_what_is_missing_is_said_in_one_line(make, target, variables, programs, 
     assert len(lines) == 1 and said in lines[0], lines
 
 
+TOOLS = {"latexmk": ":", "xelatex": ":", "rsvg-convert": ":", "kpsewhich": ":", "fc-list": "echo DejaVu"}
+UNFIT = {
+    "no package": ({"kpsewhich": 'case "$1" in *.otf) exit 1;; esac'}, "texgyrepagella-regular.otf is missing"),
+    "no font": ({"fc-list": ":"}, "the font DejaVu Sans Mono is missing"),
+}
+
+
+@pytest.mark.parametrize(("programs", "said"), UNFIT.values(), ids=UNFIT)
+def test_without_tex_the_packages_to_install_are_named_before_anything_is_built(make, programs, said):
+    run = make("pdf", **TOOLS | programs)
+    assert run.returncode != 0
+    assert said in run.stdout and "apt install latexmk texlive-xetex" in run.stdout
+    assert "Installing" not in run.stdout
+
+
+LOGS = {
+    "": (0, "The PDF is built"),
+    "Missing character: There is no X in font Y": (2, "There is no X in font Y"),
+    "LaTeX Warning: Reference `x' on page 1 undefined": (2, "Reference `x'"),
+}
+
+
+@pytest.mark.parametrize(("log", "outcome"), LOGS.items(), ids=["well", "no glyph", "no reference"])
+def test_the_pdf_appears_only_where_tex_set_everything(make, tmp_path, log, outcome):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / "_build/html").mkdir(parents=True)
+    (tmp_path / "_build/latex").mkdir(parents=True)
+    (tmp_path / "_build/latex/adai-book.log").write_text(log)
+    (tmp_path / ".venv/bin/jupyter-book").write_text("#!/bin/sh\n")
+    (tmp_path / ".venv/bin/jupyter-book").chmod(0o755)
+    for made in (".venv/.python", ".venv/.site", "_build/html/.built"):
+        (tmp_path / made).touch()
+    run = make("pdf", **TOOLS | {"latexmk": "echo %PDF > adai-book.pdf"})
+    status, said = outcome
+    assert (run.returncode, said in run.stdout) == (status, True), run.stdout + run.stderr
+    assert (tmp_path / "_build/html/downloads/adai-book.pdf").is_file() == (status == 0)
+
+
 def test_the_lock_holds_what_both_builds_of_torch_satisfy():
     pins = (ROOT / "requirements.txt").read_text().split()
     assert all("==" in pin for pin in pins)

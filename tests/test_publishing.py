@@ -68,7 +68,25 @@ def test_publishing_waits_for_the_tests_and_refuses_the_placeholder() -> None:
     assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
     assert jobs["build"]["needs"] == "test" and jobs["deploy"]["needs"] == "build"
     runs = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
-    assert runs == ["python -m adai.book.address --check-published", "make live"]
+    assert (runs[0], runs[-1]) == ("python -m adai.book.address --check-published", "make live pdf zips")
+
+
+def test_publishing_installs_the_packages_that_make_pdf_names() -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    named = re.search(r"^TEX_PACKAGES := (.*)$", makefile, re.M)[1].split()
+    jobs = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text())["jobs"]
+    (line,) = [step["run"] for step in jobs["build"]["steps"] if "apt-get install" in step.get("run", "")]
+    assert line.split()[-len(named) :] == named
+    assert re.search(r"^zips:.*\bbook$", makefile, re.M)
+
+
+def test_the_welcome_page_offers_what_publishing_makes() -> None:
+    page = (ROOT / "book/welcome.md").read_text()
+    owner, name = address.current(ROOT)
+    made = {"adai-book.pdf", "adai-book-site.zip", "adai-book-notebooks.zip"}
+    assert set(re.findall(rf"https://{owner}\.github\.io/{name}/downloads/([\w.-]+)", page)) == made
+    sources = (ROOT / "Makefile").read_text() + (ROOT / "adai/book/archives.py").read_text()
+    assert all(file in sources for file in made)
 
 
 def test_the_citation_is_valid() -> None:
