@@ -52,8 +52,7 @@ def _files(path: Path) -> Iterable[Path]:
         file
         for file in path.rglob("*")
         if file.is_file()
-        and file.suffix != ".pyc"
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(path).parts)
     )
 
 

@@ -148,7 +148,7 @@ def _is_answer(box: nodes.Element) -> bool:
 
 
 class MoveBibliography(SphinxPostTransform):
-    """Lets links to the list of works lead to the end, where Jupyter Book puts it, and drops the chapter it leaves empty."""
+    """Lets links to the list of works lead to the end, where Jupyter Book puts it; drops the chapter left empty."""
 
     default_priority = 750  # after Jupyter Book's
     formats = ("latex",)
