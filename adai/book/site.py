@@ -28,7 +28,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.fileutil import copy_asset
 
-from adai.book import ledger, live
+from adai.book import ledger, live, times
 from adai.book.animation import PLAY
 from adai.book.errata import Erratum, errata
 from adai.book.figures import EXPLORABLE, GRID, INK
@@ -338,6 +338,19 @@ class ErrataDirective(SphinxDirective):
         return self.parse_text_to_nodes(errata_source(ledger.entries(root), found))
 
 
+class TimesDirective(SphinxDirective):
+    """`:::{times} colab` or `:::{times} runs`: a table of measured times."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        tables = {"colab": times.colab, "runs": times.runs}
+        if self.arguments[0] not in tables:
+            raise self.error(f"there are no times of {self.arguments[0]!r}, only of {', '.join(tables)}")
+        return self.parse_text_to_nodes(tables[self.arguments[0]](Path(self.env.srcdir)))
+
+
 def counts(entries: list[Entry], found: list[Erratum]) -> dict[str, int]:
     """What the pages may count: items, those checked, those of each verdict, errata, mutants tried and rejected."""
     verdicts = Counter(entry.verdict for entry in entries if entry.checked)
@@ -579,6 +592,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(LedgerGraph)
     app.add_directive("ledger", LedgerDirective)
     app.add_directive("errata", ErrataDirective)
+    app.add_directive("times", TimesDirective)
     app.add_role("count", CountRole())
     app.add_role("verdict", VerdictRole())
     app.add_post_transform(InlineFigures)
