@@ -15,7 +15,7 @@ JOBS ?= 2
 PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
-SOURCES := _config.yml _toc.yml requirements.txt benchmarks/colab.json $(shell find adai book -type f ! -path '*/.*' ! -name '*.pyc')
+SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book -type f ! -path '*/.*' ! -name '*.pyc')
 
 book: _build/html/.built
 	@echo "The book is built: open file://$(CURDIR)/_build/html/index.html"
