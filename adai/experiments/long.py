@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from adai.book.figures import GREEN, ORANGE, PURPLE
 from adai.experiments import images
-from adai.experiments.comparison import Table
+from adai.experiments.comparison import QUANTITIES, Table
 from adai.records import Record, Spec, comparable
 
 TIMES_LONGER = 5
@@ -134,12 +134,11 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
         RecordError: the records are of several scales or data sets.
     """
     curves = {(r.spec.optimizer, r.spec.hyperparameters["lr"]): r.curves for r in comparable(records)}
-    quantities = {"train_loss": "training loss", "test_error": "test error (%)"}
-    for axis, (quantity, description) in zip(axes, quantities.items(), strict=True):
+    for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
         for (key, label), color in zip(LABELS.items(), (ORANGE, PURPLE, GREEN), strict=True):
             if key in curves:
                 values = curves[key][quantity]
                 axis.plot(range(1, len(values) + 1), values, color=color, label=label, linewidth=1)
-        axis.set(xlabel="epoch", ylabel=description, yscale="log")
+        axis.set(xlabel="epoch", ylabel=QUANTITIES[quantity], yscale="log")
     if curves:
         axes[0].legend()
