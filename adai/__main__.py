@@ -143,7 +143,7 @@ def data(arguments: argparse.Namespace) -> int:
 
 def add(arguments: argparse.Namespace) -> int:
     """File a record that was made elsewhere, once it has been checked."""
-    record = records.read(arguments.file)
+    record = _read(arguments.file)
     path = records.path_of(record.spec, records.default_folder())
     if path.exists():
         raise RecordError(f"this run has a record already: {path}")
@@ -153,6 +153,17 @@ def add(arguments: argparse.Namespace) -> int:
         return 1
     print(f"filed as {record.save(records.default_folder())}")
     return 0
+
+
+def _read(path: Path) -> records.Record | measurements.Result:
+    """A file that is a run's record, or else the result of a measurement."""
+    try:
+        return records.read(path)
+    except RecordError as error:
+        try:
+            return measurements.read(path)
+        except RecordError:
+            raise error from None
 
 
 def ledger(arguments: argparse.Namespace) -> int:

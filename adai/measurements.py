@@ -83,7 +83,7 @@ def read(path: Path) -> Result:
         result = Result(**values | {"spec": Measurement(**values["spec"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(f"{path} cannot be read as the result of a measurement: {error}") from None
-    if name != result.spec.hash or path_of(result.spec, path.parents[1]) != path:
+    if name != result.spec.hash:
         raise RecordError(f"{path}: hash mismatch: the settings inside have the hash {result.spec.hash}")
     return result
 
@@ -93,7 +93,10 @@ def read_all(experiment: str, folder: Path) -> list[tuple[Path, Result | RecordE
     found: list[tuple[Path, Result | RecordError]] = []
     for path in sorted((Path(folder) / experiment).glob("*.json")):
         try:
-            found.append((path, read(path)))
+            result = read(path)
+            if path_of(result.spec, folder) != path:
+                raise RecordError(f"{path}: the settings inside have the hash {result.spec.hash}: rename or remove it")
+            found.append((path, result))
         except RecordError as error:
             found.append((path, error))
     return found

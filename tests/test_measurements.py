@@ -44,6 +44,34 @@ def test_a_good_one_passes_the_check(result, tmp_path, known, monkeypatch, capsy
     assert "1 records checked, 0 bad" in capsys.readouterr().out
 
 
+def test_one_made_elsewhere_is_filed_once(result, tmp_path, known, monkeypatch, capsys):
+    home = tmp_path / "book" / "records"
+    home.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    file = str(result.save(tmp_path / "download").rename(tmp_path / "mine (1).json"))
+    assert main(["records", "add", file]) == 0
+    assert measurements.of([SPEC], home) == {"few": result}
+    assert main(["records", "add", file]) == 2
+    assert "has a record already" in capsys.readouterr().err
+
+
+def test_a_changed_one_is_not_filed(result, tmp_path, known, monkeypatch, capsys):
+    (tmp_path / "book" / "records").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    found = json.loads(json.dumps(result.found))
+    found[0][1] += 1
+    file = dataclasses.replace(result, found=found).save(tmp_path / "download")
+    assert main(["records", "add", str(file)]) == 1
+    assert "case 0: its first particles" in capsys.readouterr().out and not list((tmp_path / "book").rglob("*.json"))
+
+
+def test_one_under_another_name_is_found_out(result, tmp_path):
+    path = result.save(tmp_path)
+    path.rename(path.with_name("0123456789ab.json"))
+    ((_, error),) = measurements.read_all("escape", tmp_path)
+    assert f"have the hash {SPEC.hash}" in str(error)
+
+
 @pytest.mark.parametrize("case", [0, 1])
 def test_one_changed_number_is_found_out(result, case, known):
     found = json.loads(json.dumps(result.found))

@@ -15,7 +15,7 @@ from adai.experiments.comparison import QUANTITIES, Table
 from adai.records import Record, Spec, comparable
 
 TIMES_LONGER = 5
-FIRST_DROP = 0.4
+FIRST_DROP = Spec.milestones[0]
 """Where Table 1's schedule drops the rate first, as a fraction of its epochs."""
 RUNS = {"adam/1": ("adam", 0.001), "adai/1": ("adai", 1.0), "adai/0.5": ("adai", 0.5)}
 """Optimizer and learning rate, by the multiple of the paper's rate."""
