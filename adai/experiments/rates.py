@@ -27,6 +27,9 @@ DECAYS = (0.2, 1, 5)
 DECAYS_ALONE = (0.04, 2)
 """More of them at the paper's learning rate, for Figure 9: Adai and SGD."""
 
+Errors = dict[tuple[str, float, float], float]
+"""By optimizer and multiples of the paper's learning rate and weight decay."""
+
 SPREAD = 20
 """Figure 4's colours span so many percentage points above the lowest error."""
 
@@ -58,7 +61,7 @@ def _spec(scale: str, optimizer: str, factor: float, decay: float) -> Spec:
     )
 
 
-def last_errors(records: Iterable[Record], quantity: str) -> dict[tuple[str, float, float], float]:
+def last_errors(records: Iterable[Record], quantity: str) -> Errors:
     """The last epoch's error by optimizer and multiples of the paper's learning rate and weight decay."""
     found = {}
     for record in records:
@@ -70,21 +73,38 @@ def last_errors(records: Iterable[Record], quantity: str) -> dict[tuple[str, flo
     return found
 
 
-def chosen(records: Iterable[Record], decay: float = 1) -> dict[str, float]:
+def chosen(records: Iterable[Record]) -> dict[str, float]:
     """The multiple of the paper's rate with the lowest held-out error, for each optimizer that has all its runs.
 
     Args:
         records: runs of one scale.
-        decay: the multiple of the paper's weight decay to choose at.
     """
     errors = last_errors(records, "held_out_error")
-    best = {}
-    for optimizer in images.LABELS:
-        factors = (*FACTORS, *WIDER.get(optimizer, ()))
-        found = {factor: errors.get((optimizer, factor, decay)) for factor in factors}
-        if None not in found.values():
-            best[optimizer] = min(found, key=lambda factor: (math.isnan(found[factor]), found[factor]))
-    return best
+    grids = {o: [(factor, 1) for factor in (*FACTORS, *WIDER.get(o, ()))] for o in images.LABELS}
+    best = {optimizer: _lowest(errors, optimizer, cells) for optimizer, cells in grids.items()}
+    return {optimizer: cell[0] for optimizer, cell in best.items() if cell}
+
+
+def chosen_cells(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
+    """The multiples of the paper's rate and decay with the lowest held-out error, where Figure 4's grid is complete.
+
+    Args:
+        records: runs of one scale.
+
+    Returns:
+        By optimizer, of `COMPARED`.
+    """
+    errors = last_errors(records, "held_out_error")
+    best = {optimizer: _lowest(errors, optimizer, list(product(FACTORS, DECAYS))) for optimizer in COMPARED}
+    return {optimizer: cell for optimizer, cell in best.items() if cell}
+
+
+def _lowest(errors: Errors, optimizer: str, cells: list[tuple[float, float]]) -> tuple[float, float] | None:
+    """The best of the cells; None unless all of them have been run. A run that diverged is the last choice."""
+    found = {cell: errors.get((optimizer, *cell)) for cell in cells}
+    if None in found.values():
+        return None
+    return min(found, key=lambda cell: (math.isnan(found[cell]), found[cell]))
 
 
 class Grid(Table):

@@ -94,7 +94,7 @@ def test_the_papers_second_table_differs_from_the_first_in_weight_decay_alone():
 
 def test_tuned_runs_are_table_1s_own_where_the_chosen_rate_is_the_papers():
     first = table1.runs("laptop")
-    runs = tuned._runs("laptop", {"adai": 1, "adam": 0.1})
+    runs = tuned._runs("laptop", "tuned", {"adai": (1, 1), "adam": (0.1, 1)})
     assert [name.split("/")[1] for name in runs] == ["adai", "adam"] * 5
     for seed in range(5):
         assert runs[f"tuned/adai/{seed}"] == first[f"table1/adai/{seed}"]
@@ -106,8 +106,8 @@ def test_tuned_runs_are_table_1s_own_where_the_chosen_rate_is_the_papers():
 
 
 def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(monkeypatch):
-    first, runs = table1.runs("laptop"), tuned._runs("laptop", {"adam": 10})
-    stale = tuned._runs("laptop", {"adam": 0.1})["tuned/adam/0"]
+    first, runs = table1.runs("laptop"), tuned._runs("laptop", "tuned", {"adam": (10, 1)})
+    stale = tuned._runs("laptop", "tuned", {"adam": (0.1, 1)})["tuned/adam/0"]
     there = {
         "table1": [finished(first[f"table1/{optimizer}/0"]) for optimizer in ("adai", "sgd", "adam")],
         "tuned": [finished(runs["tuned/adam/1"]), finished(stale)],
@@ -116,6 +116,33 @@ def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(mon
     monkeypatch.setattr(rates, "chosen", lambda _: {"adai": 1, "adam": 10})
     found = {(r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in tuned.kept("laptop")}
     assert found == {("table1", "adai", 1), ("tuned", "adam", 0.01)}
+
+
+def test_a_cell_of_the_grid_is_chosen_by_the_held_out_error_once_all_nine_are_there():
+    cells = [(factor, decay) for factor in rates.FACTORS for decay in rates.DECAYS]
+    grid = [record(f"rates/sgd/{f:g}/{d:g}", test=20, held_out=30 + abs(f - 1) + abs(d - 5)) for f, d in cells]
+    assert rates.chosen_cells(grid) == {"sgd": (1, 5)}
+    assert rates.chosen_cells(grid[:-1]) == {}
+
+
+def test_runs_at_a_chosen_cell_are_not_made_twice():
+    first = table1.runs("laptop")
+    rates_alone = tuned._runs("laptop", "tuned", {"adam": (10, 1)})
+    runs = tuned._runs("laptop", "tuned-grid", {"adai": (1, 1), "sgd": (1, 5), "adam": (10, 1)})
+    assert runs["tuned-grid/adai/0"] == first["table1/adai/0"]
+    assert runs["tuned-grid/adam/0"] == rates_alone["tuned/adam/0"]
+    sgd, paper = runs["tuned-grid/sgd/0"], first["table1/sgd/0"]
+    assert sgd.experiment == "tuned-grid"
+    assert sgd.hyperparameters == {**paper.hyperparameters, "weight_decay": pytest.approx(0.0025)}
+
+
+def test_the_comparison_at_chosen_cells_leaves_out_runs_at_another_decay(monkeypatch):
+    runs = tuned._runs("laptop", "tuned-grid", {"sgd": (1, 5)})
+    there = {"table1": table1.runs("laptop")["table1/sgd/0"], "tuned-grid": runs["tuned-grid/sgd/1"]}
+    there = {name: [finished(spec)] for name, spec in there.items()}
+    monkeypatch.setattr(tuned.records, "load", lambda name, **_: there.get(name, []))
+    monkeypatch.setattr(rates, "chosen_cells", lambda _: {"sgd": (1, 5)})
+    assert [r.spec for r in tuned.kept("laptop", "tuned-grid")] == [runs["tuned-grid/sgd/1"]]
 
 
 def test_before_any_rate_is_chosen_there_is_nothing_to_run(tmp_path, monkeypatch):
