@@ -1,4 +1,4 @@
-"""Adai with a shorter memory: the same runs but for that, compared at the same seed."""
+"""Adai with another memory: the same runs but for one number, compared at the same seed."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from adai.experiments.comparison import estimated
 from adai.records import Record, Spec
 
 RUNS = experiments.runs("imagenet", "laptop")
-SHORT = experiments.runs("memory-imagenet", "laptop")
+CHANGED = experiments.runs("memory-imagenet", "laptop")
 
 
 def record(spec: Spec, error: float, quantity: str = "test_error") -> Record:
@@ -31,43 +31,45 @@ RECORDS = [
     record(RUNS["imagenet/adai/0"], 70.0),
     record(RUNS["imagenet/sgd/0"], 60.0),
     record(RUNS["imagenet/adam/0"], 80.0),
-    record(SHORT["memory-imagenet/adai/0"], 62.0),
-    record(SHORT["memory-imagenet/adai/1"], 63.0),
+    record(CHANGED["memory-imagenet/short/0"], 62.0),
+    record(CHANGED["memory-imagenet/short/1"], 63.0),
 ]
 
 
 @pytest.mark.parametrize("row", ["imagenet", "language"])
-def test_nothing_but_the_memory_is_changed(row):
-    runs, shorter = experiments.runs(row, "smoke"), experiments.runs(f"memory-{row}", "smoke")
-    assert shorter
-    for name, spec in shorter.items():
-        twin = runs[name.removeprefix("memory-")]
-        assert (spec.hyperparameters["eps"], twin.hyperparameters["eps"]) == (0.01, 0.001)
+def test_one_number_is_changed(row):
+    runs, changed = experiments.runs(row, "smoke"), experiments.runs(f"memory-{row}", "smoke")
+    assert [name.split("/")[1] for name in changed] == ["short", "heavy"]
+    twin = runs[f"{row}/adai/0"]
+    for spec in changed.values():
         assert dataclasses.replace(spec, experiment=row, hyperparameters=twin.hyperparameters) == twin
+        different = {name for name, value in spec.hyperparameters.items() if value != twin.hyperparameters[name]}
+        assert different in ({"eps"}, {"betas"})
 
 
 def test_runs_that_choose_a_rate_are_not_repeated():
     assert not any("choose" in name for name in memory.runs("laptop", "language"))
-    assert len(SHORT) == 3
+    assert len(CHANGED) == 6
 
 
 def test_the_share_is_taken_seed_by_seed():
-    assert memory.closed(RECORDS).values == (pytest.approx(0.8),)
-    assert memory.closed(RECORDS[1:]) is None
+    assert memory.closed(RECORDS, "short").values == (pytest.approx(0.8),)
+    assert memory.closed(RECORDS[1:], "short") is None
 
 
 def test_the_table_has_both_memories_and_leaves_empty_what_nobody_has_run():
-    _, paper, short, sgd = memory.table(RECORDS).cells()
+    _, paper, short, heavy, sgd = memory.table(RECORDS).cells()
     assert (paper[1], paper[3], sgd[3]) == ("1", "70.00", "60.00")
-    assert short == ["Adai, memory of 100 steps", "2", "1.000", "62.50 ± 0.71"]
-    assert [line[1] for line in memory.table([]).cells()[1:]] == ["0", "0", "0"]
+    assert heavy[1:] == ["0", "", ""]
+    assert short == ["Adai, long memories cut to 100 steps", "2", "1.000", "62.50 ± 0.71"]
+    assert [line[1] for line in memory.table([]).cells()[1:]] == ["0"] * 4
 
 
 def test_a_text_is_compared_by_its_perplexity():
     runs = experiments.runs("language", "smoke")
     kept = [record(runs[f"language/{name}/0"], error, "test_perplexity") for name, error in (("adai", 30), ("sgd", 20))]
-    short = record(experiments.runs("memory-language", "smoke")["memory-language/adai/0"], 25, "test_perplexity")
-    assert memory.closed([*kept, short]).values == (0.5,)
+    short = record(experiments.runs("memory-language", "smoke")["memory-language/short/0"], 25, "test_perplexity")
+    assert memory.closed([*kept, short], "short").values == (0.5,)
     _, axes = plt.subplots(1, 2)
     memory.figure([*kept, short], axes)
     assert axes[1].lines[0].get_ydata()[-1] == 25 and "perplexity" in axes[1].get_ylabel()
@@ -84,5 +86,5 @@ def test_a_text_is_compared_by_its_perplexity():
     ],
 )
 def test_the_prediction_is_judged_by_the_interval(monkeypatch, shares, words):
-    monkeypatch.setattr(memory, "closed", lambda _: estimated(shares))
-    assert words in memory.verdict([])
+    monkeypatch.setattr(memory, "closed", lambda *_: estimated(shares))
+    assert words in memory.verdict([], "heavy")
