@@ -204,8 +204,10 @@ def figure(results: Iterable[Result], axes: Sequence[Any]) -> None:
             rises = [fmean(draws) for draws in result.found["rises"][kind]]
             axis.loglog(sigmas, rises, color=COLOURS[label], linewidth=1, label=None if label in labelled else label)
         labelled.add(label)
-    for axis, kind in zip(axes, NOISE, strict=True):
+    for axis, (kind, sigmas) in zip(axes, NOISE.items(), strict=True):
         axis.set(title=kind, xlabel="noise scale")
+        axis.set_xticks(sigmas[::2], [f"{sigma:g}" for sigma in sigmas[::2]])
+        axis.set_xticks([], minor=True)
     axes[0].set_ylabel("rise of the training loss")
     if labelled:
         axes[0].legend()
