@@ -1,7 +1,7 @@
 """The experiments: one module each.
 
-One that trains has `runs(scale)`, `table(records)` and `figure(records, axes)`; one that measures has `runs(scale)`,
-`measure(spec)`, `repeat(result)` and `summary(result)`.
+One that trains has `runs(scale)`, `table(records)` and, where it draws, `figure(records, axes)`; one that measures has
+`runs(scale)`, `measure(spec)`, `repeat(result)` and `summary(result)`.
 """
 
 from importlib import import_module

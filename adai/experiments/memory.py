@@ -14,7 +14,7 @@ devised when four runs with the short memory were known, which was no help.
 distance to SGD with momentum, at the same seeds, in both experiments.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from adai.experiments import imagenet, language
-from adai.experiments.comparison import Estimate, Table, estimated, learning_curves
+from adai.experiments.comparison import Estimate, Table, estimated
 from adai.records import TEST_CURVES, Record, Spec, comparable
 
 VARIANTS: dict[str, dict[str, Any]] = {"short": {"eps": 0.01}, "heavy": {"betas": (0.01, 0.99)}}
@@ -138,15 +138,16 @@ class Memory(Table):
 
     def cells(self) -> list[list[str]]:
         """One line for each of `LABELS`; what nobody has run yet is empty."""
-        lines = [["optimizer", "seeds", "training loss", "on the test set"]]
+        lines = [["optimizer", "seeds", "training loss", "on the test set", "seed by seed"]]
         for name, label in LABELS.items():
-            runs = self.variants[name].values()
-            if runs:
-                loss = fmean(run.curves["train_loss"][-1] for run in runs)
-                tested = estimated(run.curves[quantity(run)][-1] for run in runs)
-                lines.append([label, str(len(runs)), f"{loss:.3f}", str(tested)])
-            else:
-                lines.append([label, "0", "", ""])
+            runs = [run for _, run in sorted(self.variants[name].items())]
+            if not runs:
+                lines.append([label, "0", "", "", ""])
+                continue
+            loss = fmean(run.curves["train_loss"][-1] for run in runs)
+            tested = [run.curves[quantity(run)][-1] for run in runs]
+            each = ", ".join(f"{value:.1f}" for value in tested)
+            lines.append([label, str(len(runs)), f"{loss:.3f}", str(estimated(tested)), each])
         return lines
 
 
@@ -159,24 +160,5 @@ def table(records: Iterable[Record]) -> Memory:
     return Memory(records)
 
 
-def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw the learning curves of Adai with a changed memory, all in one band.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and what the test set shows.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
-    variants = by_variant(records)
-    runs = [run for name in VARIANTS for run in variants[name].values()]
-    curves = ("train_loss", quantity(runs[0]) if runs else "test_error")
-    learning_curves(runs, axes, {"adai": "Adai"}, curves)
-
-
-ROWS = {
-    f"memory-{row}": SimpleNamespace(runs=partial(runs, row=row), table=table, figure=figure)
-    for row in ("imagenet", "language")
-}
+ROWS = {f"memory-{row}": SimpleNamespace(runs=partial(runs, row=row), table=table) for row in ("imagenet", "language")}
 """The experiments, each with the functions of a module."""

@@ -51,14 +51,19 @@ def runs(scale: str) -> dict[str, Spec]:
 
 
 def _spec(scale: str, optimizer: str, factor: float, decay: float) -> Spec:
+    changes = hyperparameters(optimizer, factor, decay)
+    return images.spec(
+        "rates", scale, optimizer, SEED, hyperparameters=changes, dataset_options={"holdout": images.HELD_OUT}
+    )
+
+
+def hyperparameters(optimizer: str, factor: float, decay: float) -> dict[str, float]:
+    """Learning rate and weight decay at these multiples of the paper's."""
     paper = settings(optimizer, "cifar")
-    hyperparameters = {
+    return {
         "lr": images.scaled(paper["lr"].value, factor),
         "weight_decay": images.scaled(paper["weight_decay"].value, decay),
     }
-    return images.spec(
-        "rates", scale, optimizer, SEED, hyperparameters=hyperparameters, dataset_options={"holdout": images.HELD_OUT}
-    )
 
 
 def last_errors(records: Iterable[Record], quantity: str) -> Errors:

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from adai import records
 from adai.experiments import images, rates, table1
 from adai.experiments.table1 import figure, table
-from adai.optim import settings
 from adai.records import Record, Spec
 
 __all__ = ["ROWS", "figure", "kept", "runs", "table"]
@@ -47,7 +46,7 @@ def _runs(scale: str, experiment: str, choices: Mapping[str, tuple[float, float]
         factor, decay = choices[optimizer]
         if (factor, decay) != (1, 1):
             home = "tuned" if decay == 1 else "tuned-grid"
-            changes = _hyperparameters(optimizer, factor, decay)
+            changes = rates.hyperparameters(optimizer, factor, decay)
             spec = images.spec(home, scale, optimizer, int(seed), hyperparameters=changes)
         found[f"{experiment}/{optimizer}/{seed}"] = spec
     return found
@@ -59,21 +58,13 @@ def kept(scale: str, experiment: str = "tuned") -> list[Record]:
     Raises:
         RecordError: the records at this scale are of several data sets.
     """
-    wanted = {name: _hyperparameters(name, *choice) for name, choice in _chosen(scale, experiment).items()}
+    wanted = {name: rates.hyperparameters(name, *choice) for name, choice in _chosen(scale, experiment).items()}
+    found = [record for home in EXPERIMENTS for record in records.load(home, scale=scale)]
     return records.comparable(
         record
-        for home in EXPERIMENTS
-        for record in records.load(home, scale=scale)
-        if wanted.get(record.spec.optimizer, {"lr": None}).items() <= record.spec.hyperparameters.items()
+        for record in found
+        if (choice := wanted.get(record.spec.optimizer)) and choice.items() <= record.spec.hyperparameters.items()
     )
-
-
-def _hyperparameters(optimizer: str, factor: float, decay: float) -> dict[str, float]:
-    paper = settings(optimizer, "cifar")
-    return {
-        "lr": images.scaled(paper["lr"].value, factor),
-        "weight_decay": images.scaled(paper["weight_decay"].value, decay),
-    }
 
 
 ROWS = {

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import matplotlib.pyplot as plt
 import pytest
 
 from adai import experiments
@@ -60,8 +59,8 @@ def test_the_share_is_taken_seed_by_seed():
 def test_the_table_has_both_memories_and_leaves_empty_what_nobody_has_run():
     _, paper, short, heavy, sgd = memory.table(RECORDS).cells()
     assert (paper[1], paper[3], sgd[3]) == ("1", "70.00", "60.00")
-    assert heavy[1:] == ["0", "", ""]
-    assert short == ["Adai, long memories cut to 100 steps", "2", "1.000", "62.50 ± 0.71"]
+    assert heavy[1:] == ["0", "", "", ""]
+    assert short == ["Adai, long memories cut to 100 steps", "2", "1.000", "62.50 ± 0.71", "62.0, 63.0"]
     assert [line[1] for line in memory.table([]).cells()[1:]] == ["0"] * 4
 
 
@@ -70,10 +69,6 @@ def test_a_text_is_compared_by_its_perplexity():
     kept = [record(runs[f"language/{name}/0"], error, "test_perplexity") for name, error in (("adai", 30), ("sgd", 20))]
     short = record(experiments.runs("memory-language", "smoke")["memory-language/short/0"], 25, "test_perplexity")
     assert memory.closed([*kept, short], "short").values == (0.5,)
-    _, axes = plt.subplots(1, 2)
-    memory.figure([*kept, short], axes)
-    assert axes[1].lines[0].get_ydata()[-1] == 25 and "perplexity" in axes[1].get_ylabel()
-    plt.close()
 
 
 @pytest.mark.parametrize(
