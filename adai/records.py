@@ -31,6 +31,8 @@ CROPS = ("padded", "resized")
 FIRST_STEPS = 20
 """How many step losses a record keeps in full precision, to be repeated by a check."""
 LARGEST_TOLERANCE = 0.1
+DIGITS = {"float32": 6, "float16": 4, "bfloat16": 3}
+"""That the losses of two machines have in common at the start, for the precision of a run, as its record names it."""
 TEST_CURVES = {"test_error": "test error {:.2f} %", "test_perplexity": "test perplexity {:.1f}"}
 """What a run may be judged by, and how one value is shown; a record has one of them."""
 
@@ -224,14 +226,14 @@ def weights_path(spec: Spec, folder: Path) -> Path:
     return path_of(spec, folder).with_suffix(".safetensors")
 
 
-def tolerance(step: int) -> float:
-    """How far the loss of a step, counted from 1, may be off when it is repeated, as a relative error.
+def tolerance(step: int, precision: str = "float32") -> float:
+    """How far the loss of a step, counted from 1, may be off when it is repeated in fp32, as a relative error.
 
     Other processors add floats in another order, and training amplifies what that changes. With the vector units held
     down, ResNet-10 at the paper's rates was off by 3e-7, 3e-4, 3e-3 and 3e-3 at steps 2 to 5, and by 3e-2 at step 18.
     A loss that was typed misses the first few by far more.
     """
-    return min(LARGEST_TOLERANCE, 10.0 ** (step - 6))
+    return min(LARGEST_TOLERANCE, 10.0 ** (step - DIGITS.get(precision, DIGITS["float32"])))
 
 
 def default_folder() -> Path:
@@ -403,14 +405,14 @@ def peak_memory_mib() -> float | None:
 
 
 def _differences(record: Record, data: dict[str, str], losses: list[float]) -> list[str]:
-    found = []
+    found, precision = [], record.environment.get("precision", "float32")
     if record.data != data:
         found.append(f"its data are {record.data}, here they are {data}")
     if len(record.first_losses) != len(losses):
         found.append(f"it has {len(record.first_losses)} first losses, a rerun has {len(losses)}")
     for step, (recorded, repeated) in enumerate(zip(record.first_losses, losses, strict=False), start=1):
         both_nan = math.isnan(recorded) and math.isnan(repeated)
-        if not both_nan and not math.isclose(recorded, repeated, rel_tol=tolerance(step)):
+        if not both_nan and not math.isclose(recorded, repeated, rel_tol=tolerance(step, precision)):
             found.append(f"its loss at step {step} is {recorded!r}, a rerun gives {repeated!r}")
             break
     return found
