@@ -244,10 +244,22 @@ def test_a_loss_that_rounding_cannot_explain_is_a_fault(step):
     assert f"its loss at step {step} is" in faults(a_record(), losses=losses)
 
 
+@pytest.mark.parametrize(("precision", "judged"), [("bfloat16", 3), ("float16", 1)])
+def test_a_run_in_16_bits_is_judged_by_its_first_steps_and_more_loosely(precision, judged):
+    environment = a_record().environment | {"precision": precision}
+    rounded = [loss * (1 + 5e-4) for loss in LOSSES]
+    assert "its loss at step 1 is" in faults(a_record(first_losses=rounded))
+    assert faults(a_record(first_losses=rounded, environment=environment)) == ""
+    for step in range(1, len(LOSSES) + 1):
+        typed = [loss * 1.5 if number == step else loss for number, loss in enumerate(LOSSES, start=1)]
+        found = faults(a_record(first_losses=typed, environment=environment))
+        assert (f"its loss at step {step} is" in found) == (step <= judged)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"first_losses": [2.3, 2.201, 2.1]}, "loss at step 2 is 2.201, a rerun gives 2.2"),
+        ({"first_losses": [2.3, 2.21, 2.1]}, "loss at step 2 is 2.21, a rerun gives 2.2"),
         ({"first_losses": [2.3, math.nan, 2.1]}, "loss at step 2 is nan"),
         ({"first_losses": [2.3, 2.2]}, "2 first losses, a rerun has 3"),
         ({"data": DATA | {"checksum": "cd" * 32}}, "its data are"),

@@ -178,6 +178,8 @@ class Adai(DenseOptimizer):
                     shapes = tuple(param.shape for param in batch.params[part])
                     move = _compiled(kind, shapes, str(options))
                 move(*(tensors[part] for tensors in lists), lr, options)
+        if torch.compiler.is_compiling():
+            return  # torch.compile of 2.11 refuses to set an optimizer's attributes
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()
