@@ -55,7 +55,7 @@ class Ends(Table):
                 continue
             below = first_below(curve, min(adam)) if adam and curve is not adam else None
             lines.append(
-                [label, str(len(curve)), f"{curve[-1]:.2e}", f"{min(curve):.2e}", "" if below is None else str(below)]
+                [label, str(len(curve)), f"{curve[-1]:.3g}", f"{min(curve):.3g}", "" if below is None else str(below)]
             )
         return lines
 
