@@ -64,7 +64,8 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     epochs = range(len(run.curves["train_loss"]), spec.epochs)
-    with stop_signal() as stop:
+    # On a GPU fp32 is fp32, not the ten bits of TF32; and batches have one shape, so trying algorithms pays.
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False), stop_signal() as stop:
         for _ in tqdm(epochs, unit="epoch", leave=False, disable=None if progress and run.rank == 0 else True):
             _train_epoch(run, checkpoint, stop)
             with _timed(run, "evaluation"):

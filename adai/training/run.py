@@ -51,8 +51,6 @@ class Run:
             raise RecordError(f"bptt is {spec.bptt} on {spec.dataset}: a text needs it, and nothing else does")
         # The order of a sum depends on how threads share it.
         torch.set_num_threads(1)
-        # On a GPU fp32 is fp32, not the ten bits of TF32; and batches have one shape, so trying algorithms pays.
-        torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = False, True
         self.spec, self.device, self.compiled = spec, torch.device(device), compiled
         shared = dist.is_initialized()
         self.rank, self.processes = (dist.get_rank(), dist.get_world_size()) if shared else (0, 1)
