@@ -240,7 +240,7 @@ def tolerance(step: int, precision: str = "float32") -> float:
         precision: of the record, as its environment names it.
     """
     if precision == "float32":
-        return min(LARGEST_TOLERANCE, 10.0 ** (step - 5))
+        return min(LARGEST_TOLERANCE, 10.0 ** (step - (6 if step <= 2 else 5)))
     if step == 1:
         return 1e-3
     return 0.2 if precision == "bfloat16" and step <= 3 else math.inf

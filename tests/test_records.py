@@ -259,7 +259,7 @@ def test_a_run_in_16_bits_is_judged_by_its_first_steps_and_more_loosely(precisio
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"first_losses": [2.3, 2.21, 2.1]}, "loss at step 2 is 2.21, a rerun gives 2.2"),
+        ({"first_losses": [2.3, 2.201, 2.1]}, "loss at step 2 is 2.201, a rerun gives 2.2"),
         ({"first_losses": [2.3, math.nan, 2.1]}, "loss at step 2 is nan"),
         ({"first_losses": [2.3, 2.2]}, "2 first losses, a rerun has 3"),
         ({"data": DATA | {"checksum": "cd" * 32}}, "its data are"),

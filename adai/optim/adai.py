@@ -179,7 +179,7 @@ class Adai(DenseOptimizer):
                     move = _compiled(kind, shapes, str(options))
                 move(*(tensors[part] for tensors in lists), lr, options)
         if torch.compiler.is_compiling():
-            return  # torch.compile of 2.11 refuses to set an optimizer's attributes
+            return  # torch.compile of 2.11 cannot set an optimizer's attributes; spent corrections then stay
         self._steps += 1
         if self._steps % 1000 == 0:
             self._drop_spent_corrections()
