@@ -341,15 +341,15 @@ def comparable(records: Iterable[Record]) -> list[Record]:
 
 
 def faults(
-    record: Record, *, known: Mapping[str, Spec], rerun: Callable[[Spec], tuple[dict[str, str], list[float]]]
+    record: Record, *, known: Mapping[str, Spec], rerun: Callable[[Spec, int], tuple[dict[str, str], list[float]]]
 ) -> list[str]:
     """What speaks against a record: nothing, if anyone can repeat it.
 
     Args:
         record: the record to be judged.
         known: the specs of its experiment at all scales, by hash.
-        rerun: repeats the first `FIRST_STEPS` steps of a spec and returns label and checksum of its data, and
-            the losses (`adai.training.first_steps`); called only for a known spec.
+        rerun: repeats so many first steps of a spec and returns label and checksum of its data, and the losses
+            (`adai.training.first_steps`); called only for a known spec, and for the steps that are judged.
 
     Returns:
         One sentence for each fault.
@@ -364,7 +364,7 @@ def faults(
         else:
             found.append(f"unknown spec: {record.spec.experiment} has no run with these settings")
         return found
-    return found + _differences(record, *rerun(record.spec))
+    return found + _differences(record, *rerun(record.spec, _judged_steps(_precision(record))))
 
 
 def untraceable(environment: Mapping[str, Any]) -> list[str]:
@@ -414,13 +414,22 @@ def peak_memory_mib() -> float | None:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def _precision(record: Record) -> str:
+    return record.environment.get("precision", "float32")
+
+
+def _judged_steps(precision: str) -> int:
+    return sum(tolerance(step, precision) < math.inf for step in range(1, FIRST_STEPS + 1))
+
+
 def _differences(record: Record, data: dict[str, str], losses: list[float]) -> list[str]:
-    found, precision = [], record.environment.get("precision", "float32")
+    found, precision = [], _precision(record)
+    judged = record.first_losses[: _judged_steps(precision)]
     if record.data != data:
         found.append(f"its data are {record.data}, here they are {data}")
-    if len(record.first_losses) != len(losses):
-        found.append(f"it has {len(record.first_losses)} first losses, a rerun has {len(losses)}")
-    for step, (recorded, repeated) in enumerate(zip(record.first_losses, losses, strict=False), start=1):
+    if len(judged) != len(losses):
+        found.append(f"it has {len(judged)} first losses, a rerun has {len(losses)}")
+    for step, (recorded, repeated) in enumerate(zip(judged, losses, strict=False), start=1):
         both_nan = math.isnan(recorded) and math.isnan(repeated)
         if not both_nan and not math.isclose(recorded, repeated, rel_tol=tolerance(step, precision)):
             found.append(f"its loss at step {step} is {recorded!r}, a rerun gives {repeated!r}")

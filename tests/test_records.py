@@ -51,7 +51,7 @@ def every_commit_is_known(monkeypatch):
 
 def faults(record: Record, *, known=(SPEC,), data=DATA, losses=LOSSES) -> str:
     known = {spec.hash: spec for spec in known}
-    return " / ".join(records.faults(record, known=known, rerun=lambda spec: (data, losses)))
+    return " / ".join(records.faults(record, known=known, rerun=lambda spec, steps: (data, losses[:steps])))
 
 
 # Specs

@@ -88,11 +88,11 @@ def train(
     )
 
 
-def first_steps(spec: Spec) -> tuple[dict[str, str], list[float]]:
+def first_steps(spec: Spec, steps: int = FIRST_STEPS) -> tuple[dict[str, str], list[float]]:
     """Repeat only the beginning of a run: its data's label and checksum, and its first step losses."""
     run = prepared(spec)
     losses = chain.from_iterable(run.epoch() for _ in range(spec.epochs))
-    return _provenance(run), list(islice(losses, FIRST_STEPS))
+    return _provenance(run), list(islice(losses, steps))
 
 
 def finished(spec: Spec, folder: Path) -> Run:
