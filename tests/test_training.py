@@ -47,6 +47,19 @@ def test_first_steps_repeat_the_beginning_of_the_run():
     assert first_steps(spec) == (record.data, record.first_losses)
 
 
+def test_a_record_names_the_commit_that_its_run_started_at(monkeypatch):
+    heads, evaluate = ["a" * 40], Run.evaluate
+
+    def commit_meanwhile(run: Run) -> None:
+        heads.append("b" * 40)
+        evaluate(run)
+
+    monkeypatch.setattr(records, "_commit", lambda: {"commit": heads[-1], "dirty": False})
+    monkeypatch.setattr(Run, "evaluate", commit_meanwhile)
+    assert train(spec_of("adai")).environment["commit"] == "a" * 40
+    assert heads[-1] == "b" * 40
+
+
 def test_optimizers_share_split_initial_weights_and_data_order():
     runs = [Run(spec_of(optimizer)) for optimizer in ("adai", "sgd", "adam")]
     for run in runs[1:]:

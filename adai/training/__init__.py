@@ -64,6 +64,11 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     epochs = range(len(run.curves["train_loss"]), spec.epochs)
+    gpu = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None
+    # Asked at the start: what is committed while a run lasts is not the code that runs.
+    environment = records.environment(device=gpu or records.processor(), threads=torch.get_num_threads())
+    precision = str(run.dtype).removeprefix("torch.")
+    environment |= {"precision": precision, "compiled": compiled, "processes": run.processes}
     # On a GPU fp32 is fp32, not the ten bits of TF32; and batches have one shape, so trying algorithms pays.
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False), stop_signal() as stop:
         for _ in tqdm(epochs, unit="epoch", leave=False, disable=None if progress and run.rank == 0 else True):
@@ -74,11 +79,9 @@ def train(
         _keep_weights(run, weights)
     if run.rank == 0 and checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    gpu = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None
     return Record(
         spec=spec,
-        environment=records.environment(device=gpu or records.processor(), threads=torch.get_num_threads())
-        | {"precision": str(run.dtype).removeprefix("torch."), "compiled": compiled, "processes": run.processes},
+        environment=environment,
         data=_provenance(run),
         curves=run.curves,
         first_losses=run.first_losses,
