@@ -18,9 +18,10 @@ from adai.records import Record, Spec, comparable
 SEED = 2000
 FACTORS = (0.1, 1, 10)
 """Multiples of the paper's learning rate, for every optimizer."""
-WIDER: dict[str, tuple[float, ...]] = dict.fromkeys(
-    ("adam", "adaiw", "amsgrad", "adamw", "padam", "yogi", "radam"), (100,)
-)
+WIDER: dict[str, tuple[float, ...]] = {
+    **dict.fromkeys(("adam", "adaiw", "amsgrad", "adamw", "yogi", "radam"), (100,)),
+    "padam": (100, 1000),
+}
 """More of them, where the best of `FACTORS` lies at their edge."""
 COMPARED = ("adai", "sgd", "adam")
 """The optimizers of Figure 4."""
