@@ -22,7 +22,7 @@ WIDER: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(("adam", "adaiw", "amsgrad", "adamw", "yogi", "radam"), (100,)),
     "padam": (100, 1000),
 }
-"""More of them, where the best of `FACTORS` lies at their edge."""
+"""More of them, where the best of those tried lay at their edge."""
 COMPARED = ("adai", "sgd", "adam")
 """The optimizers of Figure 4."""
 DECAYS = (0.2, 1, 5)
