@@ -15,7 +15,8 @@ MEASURED = ("escape", "sharpness", "noise")
 EXPERIMENTS = (
     "digits",
     *("table1", "table1-many", "table1-vgg16", "table1-resnet34", "table1-densenet121", "table1-googlenet"),
-    *("rates", "tuned", "tuned-grid", "speed", "speed-vgg16", "speed-densenet121", "speed-googlenet", "long", "table2"),
+    *("rates", "tuned", "tuned-grid", "power", "long", "table2"),
+    *("speed", "speed-vgg16", "speed-densenet121", "speed-googlenet"),
     *("imagenet", "language", "memory-imagenet", "memory-language"),
     *MEASURED,
 )

@@ -5,7 +5,7 @@ of epochs: the rate stays as it is, and a full run has the 39 epochs of Zaremba 
 
 **Choosing.** One run for each rate, on a seed that nothing else uses, judged by the validation perplexity of the last
 epoch alone. The rates are powers of ten, as in the paper: three for each optimizer, then one more beyond the best for
-as long as the best lies at an edge (`grid`). Runs for the results, on other seeds, exist once that is settled. At
+as long as the best lies at an edge (`choosing`). Runs for the results, on other seeds, exist once that is settled. At
 `colab` scale they take the rates that were chosen at laptop scale.
 
 **Laptop.** One layer of a fifth of the paper's width, with tied embedding and dropout 0.2, on the first quarter of the
@@ -15,13 +15,12 @@ last was taken. Adai at 10 and Adam at 0.01 then ran for the time it takes: 38 s
 validation text included. That SGD chose the network favours SGD, if anyone.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adai import records
+from adai.experiments import choosing
 from adai.experiments.comparison import Comparison, Table, compare, learning_curves
-from adai.experiments.images import scaled
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
 
@@ -60,14 +59,14 @@ def runs(scale: str) -> dict[str, Spec]:
         rates = {optimizer: middle for optimizer, (_, middle, _) in START.items()}
         return _results(scale, rates)
     found = perplexities(records.load("language", scale=CHOSEN_AT[scale]))
-    choosing = {}
+    first = {}
     if CHOSEN_AT[scale] == scale:
-        choosing = {
+        first = {
             f"language/choose/{optimizer}/{lr:g}": _spec(scale, optimizer, lr, SEED)
             for optimizer in LABELS
-            for lr in grid(optimizer, found[optimizer])
+            for lr in choosing.grid(START[optimizer], found[optimizer])
         }
-    return choosing | _results(scale, chosen(found))
+    return first | _results(scale, chosen(found))
 
 
 def perplexities(kept: Iterable[Record]) -> dict[str, dict[float, float]]:
@@ -79,33 +78,9 @@ def perplexities(kept: Iterable[Record]) -> dict[str, dict[float, float]]:
     return found
 
 
-def grid(optimizer: str, found: Mapping[float, float]) -> list[float]:
-    """The rates to be tried: `START`, and beyond the best, one power of ten after the other, until it is inside.
-
-    Args:
-        optimizer: one of `LABELS`.
-        found: the perplexity of each rate that has been tried.
-    """
-    rates: list[float] = list(START[optimizer])
-    while all(rate in found for rate in rates):
-        best = _best(rates, found)
-        if best == rates[0]:
-            rates.insert(0, scaled(best, 0.1))
-        elif best == rates[-1]:
-            rates.append(scaled(best, 10))
-        else:
-            break
-    return rates
-
-
 def chosen(found: Mapping[str, Mapping[float, float]]) -> dict[str, float]:
     """The best rate of each optimizer whose grid has been tried in full, from `perplexities`."""
-    grids = {optimizer: grid(optimizer, found[optimizer]) for optimizer in LABELS}
-    return {
-        optimizer: _best(rates, found[optimizer])
-        for optimizer, rates in grids.items()
-        if all(rate in found[optimizer] for rate in rates)
-    }
+    return choosing.chosen(START, found)
 
 
 class Choice(Table):
@@ -119,7 +94,7 @@ class Choice(Table):
 
     def cells(self) -> list[list[str]]:
         """One line for each optimizer; what nobody has run yet is empty."""
-        grids = {optimizer: grid(optimizer, self.found[optimizer]) for optimizer in LABELS}
+        grids = {optimizer: choosing.grid(START[optimizer], self.found[optimizer]) for optimizer in LABELS}
         rates = sorted({rate for rates in grids.values() for rate in rates})
         lines = [["optimizer", *(f"{rate:g}" for rate in rates)]]
         for optimizer, label in LABELS.items():
@@ -166,10 +141,6 @@ def figure(kept: Iterable[Record], axes: Sequence[Any]) -> None:
     for axis in axes:  # a few epochs, within a factor of ten
         axis.set_yscale("linear")
         axis.xaxis.get_major_locator().set_params(integer=True)
-
-
-def _best(rates: Iterable[float], found: Mapping[float, float]) -> float:
-    return min(rates, key=lambda rate: (math.isnan(found[rate]), found[rate]))
 
 
 def _results(scale: str, rates: Mapping[str, float]) -> dict[str, Spec]:

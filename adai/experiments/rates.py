@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
-from adai.experiments import images
+from adai.experiments import choosing, images
 from adai.experiments.comparison import Table
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
@@ -108,11 +108,11 @@ def chosen_cells(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
 
 
 def _lowest(errors: Errors, optimizer: str, cells: list[tuple[float, float]]) -> tuple[float, float] | None:
-    """The best of the cells; None unless all of them have been run. A run that diverged is the last choice."""
+    """The best of the cells; None unless all of them have been run."""
     found = {cell: errors.get((optimizer, *cell)) for cell in cells}
     if None in found.values():
         return None
-    return min(found, key=lambda cell: (math.isnan(found[cell]), found[cell]))
+    return choosing.lowest(found)
 
 
 class Grid(Table):

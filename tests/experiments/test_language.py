@@ -1,12 +1,13 @@
 """Language modelling: rates are chosen on validation by a rule, results come after it, tables show what there is."""
 
 import math
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pytest
 
 from adai import experiments
-from adai.experiments import language
+from adai.experiments import choosing, language
 from adai.records import Record
 
 
@@ -38,12 +39,13 @@ def folder(tmp_path, monkeypatch):
 
 def test_the_grid_grows_until_the_best_is_inside():
     found = {1: 300.0, 10: 200.0, 100: 250.0}
-    assert language.grid("adai", {}) == language.grid("adai", {1: 300.0}) == [1, 10, 100]
-    assert language.grid("adai", found) == [1, 10, 100]
-    assert language.grid("adai", found | {100: 150.0}) == [1, 10, 100, 1000]
-    assert language.grid("adai", found | {100: 150.0, 1000: 140.0}) == [1, 10, 100, 1000, 10000]
-    assert language.grid("adai", found | {1: 100.0}) == [0.1, 1, 10, 100]
-    assert language.grid("adai", {1: 300.0, 10: math.nan, 100: math.nan}) == [0.1, 1, 10, 100]
+    grid = partial(choosing.grid, (1, 10, 100))
+    assert grid({}) == grid({1: 300.0}) == [1, 10, 100]
+    assert grid(found) == [1, 10, 100]
+    assert grid(found | {100: 150.0}) == [1, 10, 100, 1000]
+    assert grid(found | {100: 150.0, 1000: 140.0}) == [1, 10, 100, 1000, 10000]
+    assert grid(found | {1: 100.0}) == [0.1, 1, 10, 100]
+    assert grid({1: 300.0, 10: math.nan, 100: math.nan}) == [0.1, 1, 10, 100]
 
 
 def test_a_rate_is_chosen_once_its_grid_is_complete():
