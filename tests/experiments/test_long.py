@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import matplotlib.pyplot as plt
 import pytest
 
 from adai import experiments
@@ -51,6 +52,13 @@ def test_losses_are_compared_early_overall_and_at_the_end():
     assert (early, final) == pytest.approx((math.log(2), math.log(0.25)))
     assert whole == pytest.approx((12 * math.log(2) + 15 * math.log(0.25)) / 145)
     assert long.ratios([record("long/adai/0.5", adai)]) == {}
+
+
+def test_the_figure_tells_the_runs_apart():
+    _, axes = plt.subplots(1, 2)
+    long.figure([record(name, [1.0] * 145) for name in LAPTOP], axes)
+    assert len({line.get_color() for line in axes[0].lines}) == len(LAPTOP) == len(long.LABELS)
+    plt.close()
 
 
 def test_the_spread_is_of_repeated_runs_before_the_drop():
