@@ -4,7 +4,6 @@ import math
 from functools import partial
 
 import matplotlib.pyplot as plt
-import pytest
 
 from adai import experiments
 from adai.experiments import choosing, language
@@ -26,15 +25,6 @@ def record(spec, valid: float, test: float = 300.0) -> Record:
         seconds=1.0,
         peak_memory_mib=None,
     )
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty records folder, which the experiment looks into."""
-    home = tmp_path / "book" / "records"
-    home.mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    return home
 
 
 def test_the_grid_grows_until_the_best_is_inside():

@@ -25,15 +25,6 @@ def record(spec: Spec, test: float, held_out: float | None = None) -> Record:
     )
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty records folder, which the experiment looks into."""
-    home = tmp_path / "book" / "records"
-    home.mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    return home
-
-
 def choose(folder, at: str, **errors: float) -> None:
     """Records of the runs that choose at one power, with these held-out errors."""
     for name, spec in power.runs("laptop").items():
