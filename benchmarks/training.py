@@ -63,7 +63,7 @@ def step(run: Run, images: torch.Tensor, targets: torch.Tensor) -> float:
 
 def compute(run: Run) -> Callable[[], float]:
     """A step on a batch that is ready: what no loop can do without."""
-    images = run.data.normalised(run.data.train_inputs[:BATCH_SIZE]).contiguous(memory_format=torch.channels_last)
+    images = run.data.normalised(run.data.train_inputs[:BATCH_SIZE]).contiguous(memory_format=run.format)
     return partial(step, run, images, run.data.train_targets[:BATCH_SIZE])
 
 
@@ -96,7 +96,7 @@ def usual_recipe(run: Run) -> Iterator[float]:
     )
     while True:
         for images, targets in loader:
-            yield step(run, images.to(run.device, memory_format=torch.channels_last), targets.to(run.device))
+            yield step(run, images.to(run.device, memory_format=run.format), targets.to(run.device))
 
 
 def fast_recipe(run: Run) -> Iterator[float]:

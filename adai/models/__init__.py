@@ -2,6 +2,9 @@
 
 from functools import partial
 
+import torch
+from torch import nn
+
 from adai.models.densenet import DenseNet
 from adai.models.googlenet import GoogLeNet
 from adai.models.lstm import LSTM
@@ -23,3 +26,24 @@ MODELS = {
     "googlenet": GoogLeNet,
     "lstm": LSTM,
 }
+
+NARROW = 16
+"""Channels in oneDNN's largest block, that of AVX-512; with AVX2 it has 8."""
+
+
+def memory_format(model: nn.Module, device: torch.device) -> torch.memory_format:
+    """Return how a network and its images lie in memory while it trains: channels last wherever that is safe.
+
+    Channels last are 15 % faster on a CPU, and what a GPU's convolutions in 16 bits want. But on a CPU, where a 1 × 1
+    convolution has a stride and fewer input channels than oneDNN's block, the backward pass writes past its workspace:
+    it destroys other memory of the process, and gradients can be wrong without a word (uxlfoundation/oneDNN#6035). A
+    network with such a convolution is kept contiguous there.
+    """
+    unsafe = any(
+        isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+        and module.in_channels < NARROW
+        for module in model.modules()
+    )
+    return torch.contiguous_format if unsafe and device.type == "cpu" else torch.channels_last

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from adai import data, records
 from adai.data.augment import Batches
-from adai.models import MODELS
+from adai.models import MODELS, memory_format
 from adai.optim import OPTIMIZERS
 from adai.records import FIRST_STEPS, RecordError, Spec
 
@@ -58,8 +58,8 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream(spec, "weights"))
             self.model = MODELS[spec.model](**spec.model_options)
-        # Images with channels last are 15 % faster on a CPU, and what a GPU's convolutions in 16 bits want.
-        self.model.to(device=device, memory_format=torch.channels_last)
+        self.format = memory_format(self.model, self.device)
+        self.model.to(device=device, memory_format=self.format)
         self.network = self._network()
         self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), **spec.hyperparameters)
         milestones = [round(fraction * spec.epochs) for fraction in spec.milestones]
@@ -185,7 +185,7 @@ class Run:
     def _forward(self, network: nn.Module, inputs: Tensor) -> Tensor:
         inputs = self.data.normalised(inputs.to(self.device))
         if inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            inputs = inputs.contiguous(memory_format=self.format)
         with self._precision():
             return network(inputs).float()
 

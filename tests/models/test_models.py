@@ -1,9 +1,16 @@
 """Networks are those of their papers, by their parameter counts, and run at the sizes that the experiments use."""
 
+import json
+
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
 
-from adai.models import MODELS
+from adai import experiments
+from adai.models import MODELS, memory_format
+from adai.records import RecordError
 
 
 def parameters(model):
@@ -70,3 +77,57 @@ def test_width_scales_the_network(name, quarter):
 def test_a_depth_that_no_cifar_resnet_has_is_refused(depth):
     with pytest.raises(ValueError, match=f"depth is {depth}"):
         MODELS["resnet20"](depth=depth)
+
+
+# ── how they lie in memory ──
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("name", "width"), [("resnet8", 4), ("resnet10", 15), ("resnet34", 8), ("resnet14", 2)])
+def test_on_a_cpu_a_network_that_would_make_onednn_destroy_memory_stays_contiguous(name, width):
+    assert memory_format(MODELS[name](width=width), CPU) == torch.contiguous_format
+    assert memory_format(MODELS[name](width=width), torch.device("cuda")) == torch.channels_last
+
+
+@pytest.mark.parametrize(("name", "width"), [("resnet8", 16), ("resnet18", 64), ("vgg16", 4), ("densenet121", 4)])
+def test_every_other_network_has_its_channels_last(name, width):
+    assert memory_format(MODELS[name](width=width), CPU) == torch.channels_last
+
+
+def laptop_networks() -> list[tuple[str, str, int]]:
+    """The networks of the records that were made on images: name, options, pixels a side."""
+    found = set()
+    for experiment in experiments.EXPERIMENTS:
+        try:
+            specs = experiments.runs(experiment, "laptop").values()
+        except RecordError:
+            continue
+        for spec in specs:
+            if getattr(spec, "dataset", None) in ("cifar10", "tiny_imagenet"):
+                found.add((spec.model, json.dumps(spec.model_options), spec.dataset_options.get("size", 64)))
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("name", "options", "size"), laptop_networks())
+def test_at_laptop_scale_each_convolution_has_the_gradient_of_its_contiguous_twin(name, options, size):
+    """So the records, all made with channels last, followed the gradients that their networks have."""
+    torch.manual_seed(0)
+    model, images = MODELS[name](**json.loads(options)), torch.rand(64, 3, size, size)
+    assert memory_format(model, CPU) == torch.channels_last
+    seen = []
+
+    def keep(part: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        output.register_hook(lambda slope: seen.append((part, inputs[0].detach(), slope)))
+
+    convolutions = [part for part in model.modules() if isinstance(part, nn.Conv2d)]
+    for part in convolutions:
+        part.register_forward_hook(keep)
+    model.to(memory_format=torch.channels_last)
+    F.cross_entropy(model(images.contiguous(memory_format=torch.channels_last)), torch.arange(64) % 10).backward()
+    assert len(seen) == len(convolutions)
+    # One by one, from the same inputs: through whole networks rounding grows, as ReLUs change sides.
+    for part, inputs, slope in seen:
+        exact = [tensor.contiguous().double() for tensor in (inputs, slope)]
+        expected = conv2d_weight(exact[0], part.weight.shape, exact[1], part.stride, part.padding)
+        assert (part.weight.grad - expected).abs().max() <= 1e-4 * expected.abs().max(), part
