@@ -2,12 +2,12 @@
 # make test   runs every test          make run         repeats the first experiment, live
 # make serve  rebuilds on save         make live        builds the site with cells that run in the browser
 # make pdf    typesets the book        make zips        packs site and notebooks
-# make lint, make lock, make address URL=…, make test-latest, make links, make clean
+# make lint, make lock, make address URL=…, make test-latest, make test-processors, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book live test notebooks run serve pdf zips tex lint lock address test-latest links clean
+.PHONY: book live test notebooks run serve pdf zips tex lint lock address test-latest test-processors links clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,10 @@ live: .venv/.site
 test: book .venv/.full
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 300 \
 	  tests book
+
+# Every chapter as older processors run it; TORCH=1: only those that load torch, whose outputs hang on it most.
+test-processors: .venv/.full
+	JOBS=$(JOBS) $(BIN)/python tests/processors.py $(if $(TORCH),--torch)
 
 notebooks: .venv/.full
 	$(BIN)/python -m adai.book.notebooks $(if $(ALL),--all)

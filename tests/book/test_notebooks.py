@@ -239,23 +239,3 @@ def _kernel(folder: Path, python: Path) -> Path:
     command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec.write_text(json.dumps({"argv": command, "display_name": "here", "language": "python"}))
     return folder / "jupyter"
-
-
-SLOW_UNITS = {
-    "ATEN_CPU_CAPABILITY": "default",
-    "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "OPENBLAS_CORETYPE": "Nehalem",
-    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
-    "OMP_NUM_THREADS": "1",
-}
-
-
-@pytest.mark.parametrize("chapter", ["start/digits", "diffusion/sgd"])
-def test_stored_outputs_hold_on_a_processor_without_vector_units(chapter):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval"]
-    command += ["--nbval-kernel-startup-timeout", "300"]
-    run = subprocess.run(
-        [*command, "--nbval-current-env", f"book/{chapter}.ipynb"],
-        cwd=ROOT, env={**os.environ, **SLOW_UNITS}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-4000:]
