@@ -10,12 +10,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
+from nbval.plugin import find_comment_markers, find_metadata_tags
 
 from adai.book import ledger, notebooks
-from adai.book.notebooks import EXEMPT, ROOT
+from adai.book.figures import EXPLORABLE
+from adai.book.notebooks import ROOT
 
 CHAPTERS = ledger.notebooks()
-MOST_EXEMPT = 3
 LONGEST_CELL = 30
 
 
@@ -89,16 +91,28 @@ def test_exercises_have_three_levels_and_hidden_solutions(path):
     assert sorted(solved) == sorted(label for label, _ in exercises), f"{path}: each exercise has a hidden solution"
 
 
-def test_exempted_cells_say_why_and_are_few():
-    exempted = [(p, c) for p in CHAPTERS for c in code(p) if EXEMPT in c.metadata.get("tags", [])]
-    for path, cell in exempted:
-        assert cell.metadata.get("adai", {}).get("reason"), (
-            f"{path}: an exempted cell needs adai: reason\n{cell.source}"
-        )
-    assert len(exempted) <= MOST_EXEMPT
-    for path in CHAPTERS:
-        for cell in code(path):
-            assert not {"nbval-skip", "nbval-raises-exception"} & set(cell.metadata.get("tags", [])), path
+# Outputs of other kinds are shown, and nbval would pass over them.
+COMPARED = {"text/plain", "text/markdown", "text/latex", "image/svg+xml", ledger.MIME, EXPLORABLE}
+
+
+@chapters()
+def test_nothing_switches_the_comparison_of_an_output_off(path):
+    """By nbval's own reading of tags and comments, and of what it leaves out whatever a cell says."""
+    for cell in code(path):
+        switches = [*find_metadata_tags(cell.metadata), *find_comment_markers(cell.source)]
+        assert not switches, f"{path}: nbval is told {switches} by\n{cell.source}"
+        shown = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert shown <= COMPARED, f"{path}: nothing compares {shown - COMPARED} of\n{cell.source}"
+
+
+def test_every_cell_of_every_chapter_is_run():
+    command = [sys.executable, "-m", "pytest", "--nbval", "--collect-only", "-p", "no:cacheprovider", "book"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    wanted = {f"{p.relative_to(ROOT).as_posix()}::Cell {n}" for p in CHAPTERS for n in range(len(code(p)))}
+    assert wanted == {line for line in listed if "::" in line}
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    pages = [ROOT / f"{chapter['file']}.ipynb" for part in parts for chapter in part["chapters"]]
+    assert {page for page in pages if page.is_file()} == set(CHAPTERS)
 
 
 def test_exported_pictures_are_those_of_their_chapters():

@@ -1,0 +1,35 @@
+"""What ends a run of the tests in which a worker dies: pytest-xdist alone may wait for ever.
+
+A worker dies of a crash, or of a test or cell that takes longer than `faulthandler_timeout` in pyproject.toml: pytest
+then shows where each thread stood and ends the process, which stops any test, also one that hangs outside of Python.
+"""
+
+import threading
+
+import pytest
+
+GRACE = 5
+"""Seconds in which the other workers may end what they are at."""
+stopped = threading.Event()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Stop all workers soon after one has died; each would first run the files that it was given, to their ends."""
+
+    def stop() -> None:
+        stopped.set()
+        node.nodemanager.group.terminate(timeout=1)
+
+    if error and not stopped.is_set():
+        timer = threading.Timer(GRACE, stop)
+        timer.daemon = True
+        timer.start()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport) -> None:
+    """Tell the test that a worker was stopped at from the one that it died of."""
+    if stopped.is_set():
+        report.outcome = "skipped"
+        report.longrepr = (crashitem.partition("::")[0], 0, "stopped, since another worker had died")

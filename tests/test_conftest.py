@@ -1,0 +1,34 @@
+"""A run of the tests in which a test dies, or hangs, ends soon, and names it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OTHERS = """
+import time, pytest
+@pytest.mark.parametrize("number", range(600))
+def test_other(number):
+    time.sleep(1)
+"""
+CULPRITS = {
+    "dies": ("import os\ndef test_culprit(): os.abort()", "Fatal Python error: Aborted"),
+    "hangs": ("import time\ndef test_culprit(): time.sleep(600)", "in test_culprit"),
+}
+
+
+@pytest.mark.parametrize(("source", "said"), CULPRITS.values(), ids=CULPRITS)
+def test_a_run_ends_by_name_while_other_workers_have_work_for_minutes(tmp_path, source, said):
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "test_culprit.py").write_text(source)
+    (tmp_path / "test_others.py").write_text(OTHERS)
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-o", "faulthandler_timeout=3", "."]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert run.returncode == 1
+    assert said in run.stderr + run.stdout
+    assert "FAILED test_culprit.py::test_culprit" in run.stdout
+    assert "1 failed" in run.stdout and "FAILED test_others" not in run.stdout
