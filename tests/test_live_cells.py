@@ -1,11 +1,10 @@
 """Cells that run in the reader's browser, where the site was built with them (`make live`)."""
 
-import importlib.resources
 import os
 import re
 
 import pytest
-from test_pages import ACCESSIBILITY, SITE, address, open_page, tabs, troubles  # noqa: F401
+from test_pages import ACCESSIBILITY, SITE, address, axe_core, open_page, tabs, troubles  # noqa: F401
 
 from adai.book.live import CHAPTERS
 
@@ -77,7 +76,7 @@ def test_cells_earn_in_the_browser_what_is_stored(tabs: dict, address: str, trou
     assert tab.get_by_role("button", name="Run this page here").evaluate("e => e === document.activeElement")
     assert cell.inner_text() == "while True: pass"
     assert not troubles
-    tab.add_script_tag(content=importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    tab.add_script_tag(content=axe_core())
     assert tab.evaluate(ACCESSIBILITY) == []
 
 
