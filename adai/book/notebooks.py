@@ -37,7 +37,7 @@ except ModuleNotFoundError:  # opened on its own, as on Colab: fetch the book, k
     sys.path.insert(0, os.path.abspath("adai-book"))
     from adai.book import start
 start.chapter()"""
-NEVER_STORED = re.compile(r"0x[0-9a-f]{6,}|/tmp/|/home/|/root/|ipykernel_\d+|site-packages")
+NEVER_STORED = re.compile(r"0x[0-9a-f]{6,}|/tmp/|/home/|/root/|/Users/|/var/folders/|ipykernel_\d+|site-packages")
 
 
 def setup_source() -> str:
