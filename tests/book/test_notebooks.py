@@ -197,6 +197,26 @@ def test_a_chapter_is_re_run_when_a_cell_a_module_or_a_record_changes(tmp_path, 
     assert digest() not in seen
 
 
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({}, True),
+        ({"printed": r"2 \cdot \left(a\right)"}, True),
+        ({"printed": "3 (a)"}, False),
+        ({"verdict": "wrong"}, False),
+    ],
+)
+def test_other_versions_must_earn_the_same_but_may_write_a_dot(changed, same):
+    record = {"id": "eq:1", "verdict": "holds", "printed": r"2 \left(a\right)", "mutants": {"tried": 3}}
+    stored, fresh = (
+        nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", {ledger.MIME: earned})])]
+        )
+        for earned in (record, record | changed)
+    )
+    assert notebooks._same_checks(Path("a.ipynb"), stored, fresh) is same
+
+
 def checkout(to: Path) -> Path:
     """The working tree's files as a repository of its own."""
     for path in address.files(ROOT):
