@@ -116,7 +116,7 @@ test-latest: .venv/.python
 test-oldest: .venv/.full
 	$(call oldest,3.10)
 	.venv-oldest/bin/python -m pytest -n $(JOBS) tests/optim
-	$(call oldest,3.11,[book,ray])
+	$(call oldest,3.11,book ray)
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
 	.venv-oldest/bin/python -m adai.book.notebooks --checks
 
@@ -126,7 +126,7 @@ UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 define oldest
 	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH"; exit 1; }
 	$(if $(TORCH_INDEX),$(UV_OLDEST) --resolution lowest-direct --no-deps --index-url $(TORCH_INDEX) -r pyproject.toml)
-	$(UV_OLDEST) --resolution lowest-direct -e ".$(2)"
+	$(UV_OLDEST) --resolution lowest-direct -e . -r pyproject.toml $(addprefix --extra=,$(2))
 	$(UV_OLDEST) expecttest hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
 endef
 
