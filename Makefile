@@ -95,8 +95,9 @@ lint: .venv/.full
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.
+# The pipe says itself that it may fail: the make of macOS, 3.81, knows no .SHELLFLAGS.
 lock: .venv/.full
-	UV_FIND_LINKS="$$($(BIN)/pip config get global.find-links 2> /dev/null || true)" $(BIN)/uv pip compile -q pyproject.toml \
+	set -o pipefail; UV_FIND_LINKS="$$($(BIN)/pip config get global.find-links 2> /dev/null || true)" $(BIN)/uv pip compile -q pyproject.toml \
 	  --extra book --group site --group dev --no-annotate --no-header --upgrade --python-version 3.11 \
 	  | sed -E '/^(nvidia-|cuda-|triton)/d; s/\+cpu$$//' > requirements.tmp
 	mv requirements.tmp requirements.txt
