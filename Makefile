@@ -2,12 +2,12 @@
 # make test   runs every test          make run         repeats the first experiment, live
 # make serve  rebuilds on save         make live        builds the site with cells that run in the browser
 # make pdf    typesets the book        make zips        packs site and notebooks
-# make lint, make lock, make address URL=…, make test-latest, make test-processors, make links, make clean
+# make lint, make lock, make address URL=…, make test-oldest, make test-latest, make test-processors, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book live test notebooks run serve pdf zips tex lint lock address test-latest test-processors links clean
+.PHONY: book live test notebooks run serve pdf zips tex lint lock address test-oldest test-latest test-processors links clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -95,8 +95,9 @@ lint: .venv/.full
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.
+# The pipe says itself that it may fail: the make of macOS, 3.81, knows no .SHELLFLAGS.
 lock: .venv/.full
-	UV_FIND_LINKS="$$($(BIN)/pip config get global.find-links 2> /dev/null || true)" $(BIN)/uv pip compile -q pyproject.toml \
+	set -o pipefail; UV_FIND_LINKS="$$($(BIN)/pip config get global.find-links 2> /dev/null || true)" $(BIN)/uv pip compile -q pyproject.toml \
 	  --extra book --group site --group dev --no-annotate --no-header --upgrade --python-version 3.11 \
 	  | sed -E '/^(nvidia-|cuda-|triton)/d; s/\+cpu$$//' > requirements.tmp
 	mv requirements.tmp requirements.txt
@@ -111,12 +112,31 @@ test-latest: .venv/.python
 	.venv-latest/bin/pip install -q -e ".[book]" nbclient
 	.venv-latest/bin/python -m adai.book.notebooks --checks
 
+# The oldest that the ranges allow: the optimizers on Python 3.10, then the book on 3.11, but for its site. uv finds these
+# Pythons or fetches them; its settings hold the lock's torch, hence --no-config.
+test-oldest: .venv/.full
+	$(call oldest,3.10)
+	.venv-oldest/bin/python -m pytest -n $(JOBS) tests/optim
+	$(call oldest,3.11,book ray)
+	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
+	.venv-oldest/bin/python -m adai.book.notebooks --checks
+
+OF_THE_SITE := book/test_animation.py book/test_pdf.py test_live_cells.py test_pages.py test_publishing.py test_site.py
+UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
+
+define oldest
+	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH"; exit 1; }
+	$(if $(TORCH_INDEX),$(UV_OLDEST) --resolution lowest-direct --no-deps --index-url $(TORCH_INDEX) -r pyproject.toml)
+	$(UV_OLDEST) --resolution lowest-direct -e . -r pyproject.toml $(addprefix --extra=,$(2))
+	$(UV_OLDEST) expecttest hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
+endef
+
 # Asks every other host that a page links to; needs the network.
 links: .venv/.site
 	$(BIN)/jupyter-book build --builder linkcheck --all --path-output _build/links .
 
 clean:
-	rm -rf _build _build.log .venv .venv-latest
+	rm -rf _build _build.log .venv .venv-oldest .venv-latest
 
 # ── environments: .python is the bare one, .site renders the book, .full runs and tests it ──
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ def joined(device: str) -> Iterator[tuple[str, int]]:
     try:
         yield device, dist.get_rank()
     finally:
+        time.sleep(0.1)  # torch before 2.8 keeps the GIL while it joins the group's threads, which may need it to end
         dist.destroy_process_group()
 
 

@@ -52,7 +52,6 @@ def test_imports_point_downwards(path):
         ("import adai.records", "torch numpy sympy matplotlib"),
         ("import adai.book.ledger", "torch numpy sympy matplotlib"),
         ("from adai.book.figures import INK", "torch numpy sympy matplotlib"),
-        ("import adai.book.site", "torch numpy sympy matplotlib"),
         ("import adai.book.check", "torch numpy matplotlib"),
         ("import adai.theory.diffusion", "torch matplotlib"),
     ],

@@ -29,6 +29,7 @@ from adai.book.site import explorable, inline_svg
 SITE = Path(__file__).parents[1] / "_build/html"
 PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if "_static" not in p.parts)
 SCHEMES, WIDTHS = ("light", "dark"), (1280, 390)
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 SURVEY = r"""() => {
   const all = selector => [...document.querySelectorAll(selector)];
@@ -97,7 +98,7 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def tabs(address: str) -> Iterator[dict]:
     """A tab of headless Chromium for each colour scheme; a reader's machine may lack the browser, CI must not."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", MAC))), None)
     if program is None:
         missing = "no Chromium found, so no page was looked at: install the package chromium"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)

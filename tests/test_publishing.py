@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 import pytest
 import yaml
@@ -18,13 +19,6 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "book/referenc
 COMMANDS = re.compile(
     r"make [a-z-]+|bash \.ci/run|python -m adai\.book\.address --check-published|(sudo )?apt-get |gh "
 )
-
-
-def tracked() -> dict[Path, str]:
-    """All text files that git knows or would add."""
-    listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-coz", "--exclude-standard"], text=True)
-    paths = [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-    return {path: path.read_text("utf-8", "replace") for path in paths}
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
@@ -123,16 +117,17 @@ def test_the_recipes_are_short() -> None:
 
 def test_the_address_is_the_same_wherever_it_stands() -> None:
     owner, name = address.current(ROOT)
+    texts = {path: path.read_text("utf-8", "replace") for path in address.files(ROOT)}
     others = {
         (path.relative_to(ROOT).as_posix(), found)
-        for path, text in tracked().items()
+        for path, text in texts.items()
         for found in re.findall(rf"(?:github\.com|google\.com/github)/([\w-]+/{re.escape(name)})(?![\w-])", text)
         + re.findall(rf"([\w-]+)\.github\.io/{re.escape(name)}(?![\w-])", text)
         if found not in (f"{owner}/{name}", owner)
     }
     assert others == set()
     placeholder = re.compile(rf"(?:github\.com|google\.com/github)/{address.PLACEHOLDER}/")
-    stale = [path for path, text in tracked().items() if placeholder.search(text)]
+    stale = [path for path, text in texts.items() if placeholder.search(text)]
     assert owner == address.PLACEHOLDER or stale == []
 
 
@@ -142,10 +137,10 @@ def test_the_address_stands_where_readers_look(name: str) -> None:
 
 
 class TestAddress:
-    """`make address`, tried on a repository of its own."""
+    """`make address`, tried on a repository of its own, and on what GitHub's zip of it unpacks to."""
 
-    @pytest.fixture
-    def repository(self, tmp_path: Path) -> Path:
+    @pytest.fixture(params=[pytest.param("git", marks=pytest.mark.skipif(not which("git"), reason="no git")), "zip"])
+    def repository(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         def in_files(slug: str, pages: str) -> dict[str, str]:
             return {
                 "_config.yml": f"repository:\n  url: https://github.com/{slug}\n",
@@ -155,7 +150,11 @@ class TestAddress:
             }
 
         self.in_files = in_files
-        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        if request.param == "git":
+            subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        (tmp_path / ".gitignore").write_text("/_build/\n*.checkpoint\n")
+        made = f"https://github.com/{address.PLACEHOLDER}/notes"
+        self.write(tmp_path, {"_build/a.md": made, "a.checkpoint": made})
         self.write(tmp_path, in_files(f"{address.PLACEHOLDER}/notes", f"https://{address.PLACEHOLDER}.github.io/notes"))
         (tmp_path / "picture.png").write_bytes(f"\0\xff github.com/{address.PLACEHOLDER}/notes".encode("latin-1"))
         (tmp_path / "run").write_text(f"# https://github.com/{address.PLACEHOLDER}/notes")

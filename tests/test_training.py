@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_record_says_what_was_measured():
     assert record.data["label"] == "digits (scikit-learn)"
     assert {len(curve) for curve in record.curves.values()} == {record.spec.epochs}
     assert all(0 <= error <= 100 for error in record.curves["test_error"])
-    assert record.environment["threads"] == 1 and record.environment["torch"] == torch.__version__
+    assert record.environment["threads"] == 1 and record.environment["torch"] == version("torch")
     assert record.environment["device"]
 
 

@@ -3,9 +3,12 @@
 Standard library only: the publish workflow runs `--check-published` before it installs anything.
 """
 
+import fnmatch
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 PLACEHOLDER = "OWNER"
@@ -18,17 +21,42 @@ def current(root: Path) -> tuple[str, str]:
     return _parsed(found.group(1) if found else "")
 
 
+def files(root: Path) -> list[Path]:
+    """The project's own files: those that git knows or would add, and the same ones where no git is."""
+    names = _by_git(root) if (root / ".git").exists() else None
+    paths = _by_gitignore(root) if names is None else (root / name for name in names)
+    return sorted(path for path in paths if path.is_file() and not path.is_symlink())
+
+
+def _by_git(root: Path) -> set[str] | None:
+    command = ["git", "-C", str(root), "ls-files", "-coz", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return set(done.stdout.split("\0")) - {""} if done.returncode == 0 else None
+
+
+def _by_gitignore(root: Path) -> Iterator[Path]:
+    """What GitHub's zip unpacked to, without what was made there since."""
+    ignored = [line.strip("/") for line in (root / ".gitignore").read_text("utf-8").split()] + [".git"]
+
+    def own(names: list[str]) -> list[str]:
+        return [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in ignored)]
+
+    for folder, folders, names in os.walk(root):
+        folders[:] = own(folders)
+        yield from (Path(folder, name) for name in own(names))
+
+
 def change(url: str, root: Path) -> list[Path]:
-    """Writes a new address into all text files that git knows or would add, and returns those it changed."""
+    """Writes a new address into all text files of the project, and returns those it changed."""
     (owner, name), (new_owner, new_name) = current(root), _parsed(url)
     # Only behind these hosts (GitHub, Colab) or as the site's own: some slugs are also paths, such as adai/book.
     slug = re.compile(rf"((?:github\.com|google\.com/github)/){re.escape(owner)}/{re.escape(name)}(?![\w-])")
     pages = re.compile(rf"https://{re.escape(owner)}\.github\.io/{re.escape(name)}(?![\w-])")
-    git = ["git", "-C", str(root), "ls-files", "-coz", "--exclude-standard"]
     changed = []
-    for path in sorted({root / line for line in subprocess.check_output(git, text=True).split("\0")}):
-        if not path.is_file() or path.is_symlink():
-            continue
+    for path in files(root):
         text = path.read_bytes().decode("utf-8", "surrogateescape")
         fresh = slug.sub(rf"\g<1>{new_owner}/{new_name}", text)
         fresh = pages.sub(f"https://{new_owner}.github.io/{new_name}", fresh)

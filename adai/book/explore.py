@@ -5,6 +5,7 @@ sliders' first values is an ordinary figure. `adai.book.site` and `book/_static/
 tests compare each generated function with its expression.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -164,11 +165,14 @@ def _function(formula: sp.Expr, arguments: Collection[sp.Symbol]) -> str:
             raise ValueError(f"{argument.name!r} is no name in JavaScript: take another symbol")
     # exp(u) - 1 would lose all digits for small u; in a - a exp(u) it hides until a is taken out.
     shared, (result,) = sp.cse(optimize(sp.factor_terms(formula), [expm1_opt]), sp.numbered_symbols("_"))
-    parts = [*(part for _, part in shared), result]
-    try:
-        lines = [" ".join(jscode(part, user_functions={"expm1": "Math.expm1"}).split()) for part in parts]
-    except NotImplementedError as error:
-        raise ValueError(f"SymPy cannot write {formula} in JavaScript") from error
+    names = {a.name for a in arguments} | {name.name for name, _ in shared} | {"Math", "Number"}
+    lines = []
+    for part in (*(part for _, part in shared), result):
+        *_, text = jscode(part, user_functions={"expm1": "Math.expm1"}, human=False)
+        # What SymPy has no word for it leaves as it is: a sum always, a function like zeta up to SymPy 1.12.
+        if foreign := set(re.findall(r"(?<![\w.])[^\W\d]\w*", text)) - names:
+            raise ValueError(f"SymPy cannot write {formula} in JavaScript: there is no {', '.join(sorted(foreign))}")
+        lines.append(" ".join(text.split()))
     body = "".join(f"const {name} = {line}; " for (name, _), line in zip(shared, lines, strict=False))
     return f"({', '.join(a.name for a in arguments)}) => {{ {body}return {lines[-1]}; }}"
 

@@ -65,7 +65,9 @@ def test_a_pair_is_drawn_by_its_second_form_and_judged_by_its_first():
         ((VARIANCE, 1.001 * VARIANCE), "not equal to the checked one"),
         (sp.sqrt(H - 1) * t, "'a' is .*j at t"),
         (sp.log(t), "'a' is .* at t = 0"),
-        (sp.zeta(H + 2), "cannot write zeta"),
+        (sp.zeta(H + 2), "cannot write zeta.*there is no zeta"),
+        (sp.Sum(T * t, (T, 1, 3)), "cannot write .*Sum"),
+        (sp.Catalan * t, "there is no Catalan"),
     ],
 )
 def test_what_cannot_be_drawn_honestly_is_refused(formula, complaint):

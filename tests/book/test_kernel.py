@@ -87,9 +87,14 @@ records = [output.get("{MIME}", {{}}) for result in results for output in result
 print(json.dumps({{
     "errors": [result.error for result in results if result.error],
     "ran": sum(not result.needs for result in results),
-    "verdicts": {{record["id"] + " " + record["printed"]: record["verdict"] for record in records if record}},
+    "records": [record for record in records if record],
 }}))
 """
+
+
+def verdicts(records: list[dict]) -> set[tuple[str, str, str]]:
+    """What was found of what; where SymPy writes a dot between factors changes by version."""
+    return {(record["id"], record["printed"].replace(r"\cdot ", ""), record["verdict"]) for record in records}
 
 
 @pytest.mark.parametrize("chapter", live.CHAPTERS)
@@ -97,10 +102,9 @@ def test_most_of_a_chapter_runs_with_sympy_alone_and_earns_the_stored_verdicts(c
     notebook = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
     cells = [c for c in notebook.cells if c.cell_type == "code" and "remove-cell" not in c.metadata.get("tags", [])]
     stored = [o["data"][MIME] for c in cells for o in c.outputs if MIME in o.get("data", {})]
-    verdicts = {f"{record['id']} {record['printed']}": record["verdict"] for record in stored}
     command, program = [sys.executable, "-c", ALONE], json.dumps([c.source for c in cells])
     run = subprocess.run(command, input=program, cwd=ROOT, capture_output=True, text=True, check=True)
     found = json.loads(run.stdout)
     assert not found["errors"], "\n".join(found["errors"])
-    assert found["ran"] > len(cells) / 2 and len(found["verdicts"]) > len(verdicts) / 2
-    assert found["verdicts"].items() <= verdicts.items()
+    assert found["ran"] > len(cells) / 2 and len(found["records"]) > len(stored) / 2
+    assert verdicts(found["records"]) <= verdicts(stored)

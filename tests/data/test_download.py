@@ -63,6 +63,17 @@ def archive(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def member(name: str, kind: bytes, target: str = "") -> bytes:
+    """A tar with a good file and one member of another kind."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("set/good"))
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, target
+        tar.addfile(info)
+    return buffer.getvalue()
+
+
 def zipped(**members: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
@@ -77,12 +88,20 @@ def zipped(**members: bytes) -> bytes:
         (b"no archive", "cannot be unpacked"),
         (archive(**{"set/a": b"x" * 100_000})[:-40], "cannot be unpacked"),
         (archive(**{"../outside": b"x"}), "cannot be unpacked"),
+        (archive(**{"/tmp/outside": b"x"}), "/tmp/outside is no file or folder inside of it"),
+        (member("set/../../outside", tarfile.DIRTYPE), "is no file or folder inside"),
+        (member("set/link", tarfile.SYMTYPE, "../../outside"), "set/link is no file or folder inside of it"),
+        (member("set/link", tarfile.LNKTYPE, "/etc/passwd"), "set/link is no file or folder inside of it"),
+        (member("set/device", tarfile.CHRTYPE), "set/device is no file or folder inside of it"),
         (archive(**{"other/a": b"x"}), "no directory set"),
         (zipped(**{"set/a": bytes(range(256)) * 100})[:-40], "cannot be unpacked"),
         (zipped(**{"../outside": b"x"}), "no directory set"),
     ],
     # Archives hold the time they were made at, and every test worker must give a test the same name.
-    ids=["no archive", "cut tar", "tar outside", "tar of another", "cut zip", "zip outside"],
+    ids=[
+        *("no archive", "cut tar", "tar outside", "absolute", "folder outside", "link", "hard link", "device"),
+        *("tar of another", "cut zip", "zip outside"),
+    ],
 )
 def test_a_bad_archive_leaves_nothing(tmp_path, content, complaint):
     home = tmp_path / "home"

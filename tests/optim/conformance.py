@@ -813,7 +813,8 @@ def default_dtype(case):
 def outcome(function: Callable[[Case], None], name: str) -> tuple[str, str]:
     """What became of one behaviour of one optimizer, and why if it is not simply ``passed``."""
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             function(Case(INFOS[name]))
     except AbsentError as reason:
         return "absent", str(reason)

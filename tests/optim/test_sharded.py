@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from functools import partial
 
 import pytest
@@ -60,6 +61,7 @@ def process(rank, port, folder):
         if rank == 0:
             torch.save(results, folder / "results.pt")
     finally:
+        time.sleep(0.1)  # as in adai.processes.joined
         dist.destroy_process_group()
 
 
