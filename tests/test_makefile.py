@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def start(tmp_path):
     """Starts a target of our Makefile in a bare copy, with stand-ins for some programs."""
-    folder = tmp_path / "ein Buch"
+    folder = tmp_path / "ein Büchlein"
     (folder / "adai/book").mkdir(parents=True)
     (folder / "book").mkdir()
     for name in ("Makefile", "adai/book/make.py", "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml"):
@@ -232,8 +232,8 @@ def test_an_installation_that_fails_shows_why_and_does_not_look_done(make, book,
 
 def test_a_long_installation_says_how_far_it_is():
     said = "Collecting numpy==2.4 (from -r requirements.txt)\n  Downloading numpy-2.4-cp311.whl (16.3 MB)\n"
-    assert progress(said, 0) == "  1 packages found, now numpy==2.4 (16.3 MB)"
-    assert progress(said + "Installing collected packages: six, numpy, torch\n", 2) == "  2 of 3 packages installed"
+    assert progress(said, 0) == "  packages found: 1, now numpy==2.4 (16.3 MB)"
+    assert progress(said + "Installing collected packages: six, numpy, torch\n", 2) == "  packages installed: 2 of 3"
 
 
 def test_a_port_that_is_taken_is_named_and_nothing_is_served(make, book):

@@ -4,7 +4,7 @@ python adai/book/make.py alone COMMAND …        becomes COMMAND once no other 
 python adai/book/make.py install ARGUMENT …     is `pip install ARGUMENT …`, and says how far it is
 python adai/book/make.py serve PORT COMMAND …   serves the site, and runs COMMAND whenever a file of the book is saved
 
-It runs before there is an environment and on any Python 3, so it imports nothing of ours.
+It runs before there is an environment, on Pythons too old for the book, so it imports nothing of ours.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
-def alone(*command):
+def alone(*command: str) -> None:
     """Becomes a command that writes `.venv` or `_build`, after any other one has ended.
 
     The lock is the operating system's and passes to the command, so it ends with the last process of it, killed or not.
@@ -37,7 +37,7 @@ def alone(*command):
     os.execvp(command[0], command)
 
 
-def install(*arguments):
+def install(*arguments: str) -> int:
     """Runs pip and says every ten seconds how far it is; its warnings and errors pass through."""
     log, start = Path(".venv/pip.log"), time.time()
     with log.open("w") as said:
@@ -52,15 +52,16 @@ def install(*arguments):
             print(progress(log.read_text(), installed), flush=True)
 
 
-def progress(said, installed):
+def progress(said: str, installed: int) -> str:
     """How far pip is, from what it has said and how many packages it has put in place."""
-    if everything := re.search(r"^Installing collected packages: (.+)$", said, re.M):
-        return f"  {installed} of {everything[1].count(',') + 1} packages installed"
+    everything = re.search(r"^Installing collected packages: (.+)$", said, re.M)
+    if everything:
+        return f"  packages installed: {installed} of {everything[1].count(',') + 1}"
     collected = re.findall(r"^Collecting (\S+)(?:.*\n  .*\.whl.*(\(.*\)))?", said, re.M)
-    return f"  {len(collected)} packages found, now {' '.join(collected[-1]).strip()}" if collected else "  …"
+    return f"  packages found: {len(collected)}, now {' '.join(collected[-1]).strip()}" if collected else "  …"
 
 
-def serve(port, *command):
+def serve(port: str, *command: str) -> None:
     """Serves the site to this machine alone, and rebuilds it when a file is saved, until Ctrl-C.
 
     A rebuild that fails says why and changes nothing here: the next save tries again.
@@ -68,13 +69,13 @@ def serve(port, *command):
     from watchfiles import watch
 
     class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     try:
         server = ThreadingHTTPServer(("127.0.0.1", int(port)), partial(Quiet, directory="_build/html"))
     except OSError as error:
-        return f"Port {port} cannot be had ({error.strerror}): choose another by make serve PORT={int(port) + 1}"
+        sys.exit(f"Port {port} cannot be had ({error.strerror}): choose another by make serve PORT={int(port) + 1}")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(command)

@@ -221,7 +221,7 @@ def shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
     std, math, cite, py = (env.domaindata[domain] for domain in ("std", "math", "cite", "py"))
     boxes = env.proof_list | env.sphinx_exercise_registry
     shown = {
-        "title": {page: title.astext() for page, title in env.titles.items()},
+        "title": {page: title.pformat() for page, title in env.titles.items()},
         "label": std["labels"],
         "place": std["anonlabels"],
         "equation": math["objects"],
@@ -548,9 +548,7 @@ def drop_stale(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     env, site = app.env, Path(app.outdir)
-    kept = {f"{page}.html" for page in env.found_docs} | {
-        f"_sources/{env.doc2path(page, False)}" for page in env.found_docs
-    }
+    kept = {name for page in env.found_docs for name in (f"{page}.html", f"_sources/{env.doc2path(page, False)}")}
     for file in (*site.glob("book/**/*.html"), *site.glob("_sources/**/*.*")):
         if file.relative_to(site).as_posix() not in kept:
             file.unlink()
@@ -586,9 +584,8 @@ def glyphs(styles: str, shown: str) -> set[int]:
     rules = ICON.findall(styles)
     needed = {int(code, 16) for icons, code in rules if names & set(re.findall("fa-[a-z0-9-]+", icons))}
     rest = ICON.sub("", styles)  # of boxes, mostly
-    needed |= {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})", rest)} | {
-        ord(c) for c in rest if c >= "\ue000"
-    }
+    needed |= {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})", rest)}
+    needed |= {ord(c) for c in rest if c >= "\ue000"}
     return needed if rules else set()
 
 
@@ -606,7 +603,7 @@ def thin_icons(app: Sphinx, exception: Exception | None) -> None:
     shown = "".join(path.read_text("utf-8") for path in (*site.rglob("*.html"), *site.glob("_static/scripts/py*.js")))
     if not (needed := glyphs(styles, shown)):
         logger.warning(
-            "no style sheet of the theme gives an icon its glyph as ICON in adai/book/site.py expects; mend it"
+            "the theme's style sheets have no rule for an icon that ICON in adai/book/site.py knows; mend it"
         )
         return
     for font in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
