@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book live test notebooks run serve pdf zips tex lint lock address test-oldest test-latest test-processors links clean
+.PHONY: book live fetched test notebooks run serve pdf zips tex lint lock address test-oldest test-latest test-processors links clean FORCE
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,21 +18,11 @@ export OMP_NUM_THREADS := 1
 SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book -type f ! -path '*/.*' ! -name '*.pyc')
 
 book: _build/html/.built
-	@echo "The book is built: open file://$(CURDIR)/_build/html/index.html"
-
-# Nothing is executed here: the pages show the outputs that the tests re-run and compare.
-_build/html/.built: $(SOURCES) $(wildcard _build/live) | .venv/.site
-	@rm -f $@
-	@$(BIN)/jupyter-book build --all -W -n --keep-going . > _build.log 2>&1 || { \
-	  grep -E 'WARNING|ERROR|Error' _build.log || tail -n 30 _build.log; \
-	  echo "The book did not build; the whole log is in _build.log"; exit 1; }
-	@mv _build.log _build/build.log
-	@touch $@
+	@$(PYTHON) -c 'from pathlib import Path; print("The book is built: open", Path("_build/html/index.html").absolute().as_uri())'
 
 # Once they are fetched, each later build has live cells.
-live: .venv/.site
-	@$(BIN)/python -m adai.book.live
-	@$(MAKE) --no-print-directory book
+live: fetched book
+$(if $(filter live,$(MAKECMDGOALS)),_build/html/.built: | fetched)
 
 test: book .venv/.full
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 300 \
@@ -48,10 +38,8 @@ notebooks: .venv/.full
 run: .venv/.full
 	$(BIN)/python -m adai sweep digits --scale laptop --out _build/runs
 
-serve: book
-	@echo "Serving http://localhost:$(PORT); saving a file rebuilds (Ctrl-C stops)"
-	@$(BIN)/python -m http.server -d _build/html $(PORT) > /dev/null 2>&1 & trap "kill $$!" EXIT; \
-	  $(BIN)/watchfiles "$(MAKE) --no-print-directory book" adai book _config.yml _toc.yml
+serve: .venv/.site
+	@$(BIN)/python adai/book/make.py serve $(PORT) $(MAKE) --no-print-directory book
 
 # The PDF and the archives lie where the published site offers them.
 DOWNLOADS := _build/html/downloads
@@ -59,11 +47,8 @@ DOWNLOADS := _build/html/downloads
 pdf: tex $(DOWNLOADS)/adai-book.pdf
 	@echo "The PDF is built: $(CURDIR)/$(DOWNLOADS)/adai-book.pdf"
 
-# The pages were read by `make book`; what TeX could not do is an error, as a warning is there.
-$(DOWNLOADS)/adai-book.pdf: _build/html/.built
-	@$(BIN)/jupyter-book build -W -n --keep-going --builder latex . > _build/latex.log 2>&1 || { \
-	  grep -E 'WARNING|ERROR|Error' _build/latex.log || tail -n 30 _build/latex.log; \
-	  echo "The LaTeX source was not written; the whole log is in _build/latex.log"; exit 1; }
+# What TeX could not do is an error, as a warning is where the pages are written.
+$(DOWNLOADS)/adai-book.pdf: _build/latex/.written
 	@echo "Typesetting (some minutes) …"
 	@cd _build/latex && max_print_line=1000 latexmk -gg -xelatex -silent -interaction=nonstopmode -halt-on-error adai-book.tex > latexmk.log 2>&1 || { \
 	  grep -A 3 '^!' adai-book.log; echo "TeX failed; the whole log is in _build/latex/adai-book.log"; exit 1; }
@@ -136,12 +121,40 @@ links: .venv/.site
 	$(BIN)/jupyter-book build --builder linkcheck --all --path-output _build/links .
 
 clean:
-	rm -rf _build _build.log .venv .venv-oldest .venv-latest
+	rm -rf _build .venv .venv-oldest .venv-latest
 
-# ── environments: .python is the bare one, .site renders the book, .full runs and tests it ──
+# ── what is installed and built: by one make at a time, since two would write the same files ──
 
-.venv/.python:
+ifndef ALONE
+
+# The make that comes second waits, and then looks afresh what there still is to do.
+.venv/.python .venv/.site .venv/.full fetched _build/html/.built _build/latex/.written: FORCE
 	@command -v $(PYTHON) > /dev/null || { echo "Python is missing: install Python 3.11 or newer (Debian: apt install python3)"; exit 1; }
+	@$(PYTHON) adai/book/make.py alone $(MAKE) -s ALONE=1 $@
+
+else
+
+# Nothing is executed here: the pages show the outputs that the tests re-run and compare. Where only pages changed
+# since the last build that went well, only those are read again.
+_build/html/.built: $(SOURCES) $(wildcard _build/live) | .venv/.site
+	@rm -f $@; mkdir -p _build; touch _build/.begun
+	@$(BIN)/jupyter-book build $(if $(filter-out book/%.ipynb book/%.md,$?),--all) -W -n --keep-going . > _build/build.log 2>&1 || { \
+	  grep -E 'WARNING|ERROR|Error' _build/build.log || tail -n 30 _build/build.log; \
+	  echo "The book did not build; the whole log is in _build/build.log"; exit 1; }
+	@mv _build/.begun $@  # as old as the build's begin: what was saved meanwhile is newer
+
+# The pages were read by `make book`.
+_build/latex/.written: _build/html/.built
+	@$(BIN)/jupyter-book build -W -n --keep-going --builder latex . > _build/latex.log 2>&1 || { \
+	  grep -E 'WARNING|ERROR|Error' _build/latex.log || tail -n 30 _build/latex.log; \
+	  echo "The LaTeX source was not written; the whole log is in _build/latex.log"; exit 1; }
+	@touch $@
+
+fetched: .venv/.site
+	@$(BIN)/python -m adai.book.live
+
+# .python is the bare environment, .site renders the book, .full runs and tests it.
+.venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed (PYTHON=… names another)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "Python's venv module is missing (Debian: apt install python3-venv)"; exit 1; }
 	@$(call room,1)
@@ -152,15 +165,18 @@ clean:
 	@$(call room,1)
 	@echo "Installing what renders the book …"
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["site"], sep="\n")' > .venv/site.txt
-	@$(BIN)/pip install -q --disable-pip-version-check -c requirements.txt -r .venv/site.txt
+	@$(INSTALL) -c requirements.txt -r .venv/site.txt
 	@touch $@
 
 .venv/.full: requirements.txt pyproject.toml | .venv/.site
 	@$(call room,3)
 	@echo "Installing everything in requirements.txt …"
-	@$(if $(TORCH_INDEX),$(BIN)/pip install -q --disable-pip-version-check --index-url $(TORCH_INDEX) $$(grep '^torch==' requirements.txt))
-	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@$(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) $$(grep '^torch==' requirements.txt))
+	@$(INSTALL) -r requirements.txt
+	@$(INSTALL) --no-deps -e .
 	@touch $@
 
+endif
+
+INSTALL = $(BIN)/python adai/book/make.py install
 room = free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); [ $$free -ge $(1) ] || { echo "The disk is full: $$free GB free here, $(1) GB are needed"; exit 1; }

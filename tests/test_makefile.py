@@ -1,38 +1,96 @@
-"""`make` on a machine that lacks something says what, in one line, and leaves nothing half made."""
+"""`make`: one line says what a machine lacks, two at once do not meet, and it does again only what changed."""
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+
+from adai.book.make import progress
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def make(tmp_path):
-    """Runs a target of our Makefile in a bare copy, with stand-ins for some programs."""
-    (tmp_path / "adai").mkdir()
-    (tmp_path / "book").mkdir()
-    for name in ("Makefile", "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, tmp_path)
+def start(tmp_path):
+    """Starts a target of our Makefile in a bare copy, with stand-ins for some programs."""
+    folder = tmp_path / "ein Büchlein"
+    (folder / "adai/book").mkdir(parents=True)
+    (folder / "book").mkdir()
+    for name in ("Makefile", "adai/book/make.py", "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder / name)
 
-    def run(target: str, *variables: str, **programs: str) -> subprocess.CompletedProcess:
+    def run(target: str, *variables: str, **programs: str) -> subprocess.Popen:
         for name, script in programs.items():
-            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-            (tmp_path / name).chmod(0o755)
-        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
+            put(folder / name, script)
+        path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.Popen(
             ["make", "-s", target, *variables],
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "PATH": path},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
+    run.folder = folder
     return run
+
+
+@pytest.fixture
+def make(start):
+    """Runs such a target to its end."""
+
+    def run(*arguments: str, **programs: str) -> subprocess.CompletedProcess:
+        started = start(*arguments, **programs)
+        said = started.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, started.returncode, *said)
+
+    return run
+
+
+def put(program: Path, script: str) -> None:
+    """Puts a stand-in, first at a new place: a program that runs cannot be written to."""
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.with_suffix(".new").write_text(f"#!/bin/sh\n{script}\n")
+    program.with_suffix(".new").chmod(0o755)
+    program.with_suffix(".new").rename(program)
+
+
+@pytest.fixture
+def book(start):
+    """The bare copy as it is where everything is installed, with two pages and a builder that only notes its calls."""
+    for made in (".venv/.python", ".venv/.site", ".venv/.full", "book/one.md", "book/two.md"):
+        (start.folder / made).parent.mkdir(exist_ok=True)
+        (start.folder / made).touch()
+    put(start.folder / ".venv/bin/jupyter-book", 'mkdir -p _build/html; echo "$*" >> calls')
+    return start.folder
+
+
+def calls(book: Path) -> list[str]:
+    """What the builder of the bare copy was called with."""
+    return (book / "calls").read_text().splitlines() if (book / "calls").exists() else []
+
+
+def save(file: Path) -> None:
+    """Changes a file, and lets that be seen even where make knows whole seconds only."""
+    os.utime(file, (time.time() + 2, time.time() + 2))
+
+
+def until(happened) -> None:
+    """Waits for something that another process does."""
+    for _ in range(1000):
+        if happened():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not happen in ten seconds")
 
 
 def python_failing(probe: str) -> str:
@@ -91,19 +149,110 @@ LOGS = {
 
 
 @pytest.mark.parametrize(("log", "outcome"), LOGS.items(), ids=["well", "no glyph", "no reference"])
-def test_the_pdf_appears_only_where_tex_set_everything(make, tmp_path, log, outcome):
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / "_build/html").mkdir(parents=True)
-    (tmp_path / "_build/latex").mkdir(parents=True)
-    (tmp_path / "_build/latex/adai-book.log").write_text(log)
-    (tmp_path / ".venv/bin/jupyter-book").write_text("#!/bin/sh\n")
-    (tmp_path / ".venv/bin/jupyter-book").chmod(0o755)
-    for made in (".venv/.python", ".venv/.site", "_build/html/.built"):
-        (tmp_path / made).touch()
+def test_the_pdf_appears_only_where_tex_set_everything(make, book, log, outcome):
+    (book / "_build/latex").mkdir(parents=True)
+    (book / "_build/latex/adai-book.log").write_text(log)
     run = make("pdf", **TOOLS | {"latexmk": "echo %PDF > adai-book.pdf"})
     status, said = outcome
     assert (run.returncode, said in run.stdout) == (status, True), run.stdout + run.stderr
-    assert (tmp_path / "_build/html/downloads/adai-book.pdf").is_file() == (status == 0)
+    assert (book / "_build/html/downloads/adai-book.pdf").is_file() == (status == 0)
+
+
+def test_only_what_changed_is_built_again(make, book):
+    first, again = make("book"), make("book")
+    assert (first.returncode, again.returncode, len(calls(book))) == (0, 0, 1)
+    save(book / "book/one.md")
+    make("book")
+    save(book / "_config.yml")
+    make("book")
+    assert ["--all" in call for call in calls(book)] == [True, False, True]
+
+
+def test_what_is_saved_while_the_book_is_built_is_built_next_time(make, book):
+    put(book / ".venv/bin/jupyter-book", "mkdir -p _build/html; sleep 1; touch book/one.md; echo $* >> calls")
+    make("book")
+    make("book")
+    assert len(calls(book)) == 2
+
+
+def test_after_a_build_that_failed_the_next_starts_afresh(make, book):
+    make("book")
+    builder = (book / ".venv/bin/jupyter-book").read_text()
+    save(book / "book/one.md")
+    put(book / ".venv/bin/jupyter-book", "echo WARNING: one.md is broken; exit 1")
+    failed = make("book")
+    assert failed.returncode and "one.md is broken" in failed.stdout and "The book is built" not in failed.stdout
+    put(book / ".venv/bin/jupyter-book", builder)
+    make("book")
+    assert ["--all" in call for call in calls(book)] == [True, True]
+
+
+def test_the_printed_address_opens_where_the_path_has_spaces(make, book):
+    address = make("book").stdout.strip().removeprefix("The book is built: open file://")
+    assert " " not in address and unquote(address) == str(book / "_build/html/index.html")
+
+
+SLOW = "mkdir -p _build/html; echo $* >> calls; until [ -e go ]; do sleep 0.02; done"
+
+
+def test_of_two_makes_the_second_says_that_it_waits_and_finds_nothing_left_to_do(start, book):
+    put(book / ".venv/bin/jupyter-book", SLOW)
+    first = start("book")
+    until(lambda: calls(book))
+    second = start("book")
+    assert "waiting" in second.stdout.readline()
+    (book / "go").touch()
+    assert (first.wait(60), second.wait(60)) == (0, 0)
+    assert len(calls(book)) == 1
+
+
+def test_a_make_that_is_killed_holds_up_no_other(start, make, book):
+    put(book / ".venv/bin/jupyter-book", SLOW)
+    first = start("book")
+    until(lambda: calls(book))
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait(60)
+    (book / "go").touch()
+    second = make("book")
+    assert (second.returncode, "waiting" in second.stdout, len(calls(book))) == (0, False, 2)
+
+
+def test_an_installation_waits_too_and_is_done_once(start, book):
+    (book / ".venv/.full").unlink()
+    put(book / ".venv/bin/python", f'case "$2" in install) {SLOW};; esac')
+    first = start(".venv/.full")
+    until(lambda: calls(book))
+    second = start(".venv/.full")
+    while "waiting" not in second.stdout.readline():
+        assert second.poll() is None
+    (book / "go").touch()
+    assert (first.wait(60), second.wait(60)) == (0, 0)
+    assert len(calls(book)) == 2, "the requirements, and the package"
+
+
+def test_an_installation_that_fails_shows_why_and_does_not_look_done(make, book, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (book / ".venv/.full").unlink()
+    (book / "requirements.txt").write_text("no-such-package")
+    put(book / ".venv/bin/python", f'exec {sys.executable} "$@"')
+    run = make(".venv/.full")
+    assert run.returncode and "ERROR: No matching distribution found for no-such-package" in run.stderr
+    assert not (book / ".venv/.full").exists()
+
+
+def test_a_long_installation_says_how_far_it_is():
+    said = "Collecting numpy==2.4 (from -r requirements.txt)\n  Downloading numpy-2.4-cp311.whl (16.3 MB)\n"
+    assert progress(said, 0) == "  packages found: 1, now numpy==2.4 (16.3 MB)"
+    assert progress(said + "Installing collected packages: six, numpy, torch\n", 2) == "  packages installed: 2 of 3"
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_served(make, book):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        put(book / ".venv/bin/python", f'exec {sys.executable} "$@"')
+        run = make("serve", f"PORT={port}")
+    assert run.returncode and f"Port {port} cannot be had" in run.stderr and "PORT=" in run.stderr
+    assert "Serving" not in run.stdout and not calls(book)
 
 
 def test_the_lock_holds_what_both_builds_of_torch_satisfy():

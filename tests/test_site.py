@@ -1,6 +1,8 @@
 """The site's extension: figures in the page, the paper's numbers, the ledger; then the site it built."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ import yaml
 from adai.book.errata import Erratum
 from adai.book.figures import GRID, INK
 from adai.book.ledger import Entry
-from adai.book.site import counts, draw_graph, errata_source, inline_svg, layers, ledger_source
+from adai.book.site import counts, draw_graph, errata_source, glyphs, inline_svg, layers, ledger_source
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build/html"
@@ -77,6 +79,22 @@ class TestInlineSvg:
         assert "<style" not in self.svg and "metadata" not in self.svg
 
 
+class TestGlyphs:
+    @pytest.mark.parametrize(
+        "rules",
+        [
+            r'.fa-house:before,.fa-home:before{content:"\f015"}.fa-1:before{content:"\31 "}',
+            r'.fa-house,.fa-home{--fa:"\f015"}.fa-egg{--fa:"\f7fb";--fa--fa:"\f7fb\f7fb"}',
+        ],
+        ids=["Font Awesome 6", "Font Awesome 7"],
+    )
+    def test_only_shown_icons_and_those_of_boxes_are_needed(self, rules: str) -> None:
+        assert glyphs(rules + r'.note{--icon:"\f05a"}', '<i class="fa-solid fa-home">') == {0xF015, 0xF05A}
+
+    def test_styles_that_name_no_icon_are_noticed(self) -> None:
+        assert not glyphs(r'.fa-house{--unheard-of:"\f015"}', '<i class="fa-solid fa-house">')
+
+
 class TestLedger:
     def test_counts_by_verdict_and_lists_what_is_missing_by_chapter(self) -> None:
         source = ledger_source(
@@ -125,6 +143,81 @@ class TestLedger:
             "Equation 9": "planned",
         }
         assert '<a href="sgd.html#equation-eq-1">' in graph
+
+
+# A build after a change ---------------------------------------------------------------------------
+
+PAGES = {
+    "welcome": "# Welcome\n",
+    "one": "# One\n\n$$a = b$$ (eq:1)\n\n:::{prf:theorem}\n:label: thm:1\nTrue.\n:::\n",
+    "two": "# Two\n\n{eq}`eq:1` of [](one.md) shows {prf:ref}`thm:1`.\n\n:::{exercise}\n:label: do\nDo it.\n:::\n",
+    "three": "# Three\n\nNobody links to {ref}`do <do>`, or {numref}`do`.\n",
+}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A book of four pages with our settings, but for the API."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    sphinx = config["sphinx"]
+    sphinx["extra_extensions"].remove("autoapi.extension")
+    sphinx["local_extensions"] = {"adai.book.site": str(ROOT)}
+    sphinx["config"] = {key: value for key, value in sphinx["config"].items() if not key.startswith("auto")}
+    toc = {
+        "format": "jb-book",
+        "root": "book/welcome",
+        "chapters": [{"file": f"book/{n}"} for n in ("one", "two", "three")],
+    }
+    taken = dict.fromkeys(("torch", "numpy", "matplotlib", "sympy", "numba"), "1")
+    for name in ("_static", "_templates"):
+        shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks/colab.json").write_text(
+        json.dumps({"chapters": {}, "taken": taken, "list": "", "processor": ""})
+    )
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    (tmp_path / "book/references.bib").touch()
+    for name, text in PAGES.items():
+        (tmp_path / f"book/{name}.md").write_text(text)
+    return tmp_path
+
+
+def built(book: Path) -> dict[str, bytes]:
+    """Every file of the site after one more build.
+
+    Left out are marks by which browsers notice a changed style sheet, and words that the search finds nowhere any more.
+    """
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", "-W", "-n", "--keep-going", str(book)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    files = {
+        p.relative_to(book / "_build/html").as_posix(): p for p in (book / "_build/html").rglob("*") if p.is_file()
+    }
+    return {name: re.sub(rb'\?v=[0-9a-f]{8}|"\w+": \[\], ', b"", path.read_bytes()) for name, path in files.items()}
+
+
+def change(book: Path, name: str, old: str, new: str) -> None:
+    page = book / f"book/{name}.md"
+    page.write_text(page.read_text().replace(old, new))
+
+
+def test_a_build_of_what_changed_is_the_same_as_a_clean_one(small: Path) -> None:
+    built(small)
+    (small / "_build/html/book/gone.html").touch()  # left by a page that was taken out
+    two = small / "_build/html/book/two.html"
+    written = two.stat().st_mtime_ns
+    change(small, "one", "True.", "True, and {eq}`eq:1` says why.")
+    assert b"says why" in built(small)["book/one.html"] and two.stat().st_mtime_ns == written
+    change(small, "one", "# One", "# Another one")
+    change(small, "one", "$$a = b$$ (eq:1)", "")
+    change(small, "three", "Nobody", "$$a = b$$ (eq:1)\n\nNobody")
+    found = built(small)
+    assert b"Another one" in found["book/two.html"] and b'three.html#equation-eq-1"' in found["book/two.html"]
+    shutil.rmtree(small / "_build")
+    clean = built(small)
+    assert {name for name in found.keys() | clean.keys() if found.get(name) != clean.get(name)} == set()
 
 
 # The built site ------------------------------------------------------------------------------------

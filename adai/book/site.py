@@ -196,6 +196,58 @@ def number_statements_as_the_paper(app: Sphinx, env: BuildEnvironment) -> list[s
     return []
 
 
+# Pages that show something of others --------------------------------------------------------------
+
+
+def summarize_chapters(app: Sphinx) -> None:
+    """Keep in a file what pages are made of that gather from all chapters; it changes only when that does."""
+    root, summary = Path(app.srcdir), Path(app.doctreedir, "chapters.txt")
+    try:
+        found: object = errata(root)
+    except ValueError as error:
+        found = error  # the page of the errata says it, with its line
+    said = repr((ledger.entries(root), found, times.colab(root), times.runs(root)))
+    if not summary.exists() or summary.read_text("utf-8") != said:
+        summary.write_text(said, "utf-8")
+
+
+def note_chapters(env: BuildEnvironment) -> None:
+    """Have the page that is being read anew when something changed that it gathers from all chapters."""
+    env.note_dependency(str(Path(env.doctreedir, "chapters.txt")))
+
+
+def shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
+    """What pages may show of each other: titles, anchors, labels, numbers, boxes, works, and names of the package."""
+    std, math, cite, py = (env.domaindata[domain] for domain in ("std", "math", "cite", "py"))
+    boxes = env.proof_list | env.sphinx_exercise_registry
+    shown = {
+        "title": {page: title.pformat() for page, title in env.titles.items()},
+        "label": std["labels"],
+        "place": std["anonlabels"],
+        "equation": math["objects"],
+        "box": {label: (box["docname"], box.get("countertype")) for label, box in boxes.items()},
+        "work": {work.key: (work.citation_id, work.formatted_entry.label) for work in cite["citations"]},
+        "name": py["objects"],
+    }
+    for page, kinds in env.toc_fignumbers.items():
+        shown |= {f"{kind} of {page}": numbers for kind, numbers in kinds.items()}
+    for page, known in env.metadata.items():
+        shown[f"anchor of {page}"] = {slug: found[1:] for slug, found in known.get("myst_slugs", {}).items()}
+    return {(kind, name): value for kind, known in shown.items() for name, value in known.items()}
+
+
+def write_what_may_differ(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Have all pages written where something changed that they may show of each other, not only those that were read.
+
+    What is new no page shows that was not read: a link to it would have been a warning, and the last build an error.
+    """
+    before, env.adai_shown = getattr(env, "adai_shown", {}), shown_elsewhere(env)
+    if not before.items() <= env.adai_shown.items():
+        return sorted(env.found_docs)
+    indexed = env.domaindata["index"]["entries"]
+    return [page for page in indexed if indexed[page]]  # else Sphinx loses them from what the search knows
+
+
 # The ledger ---------------------------------------------------------------------------------------
 
 
@@ -313,7 +365,7 @@ class LedgerDirective(SphinxDirective):
     """`:::{ledger}`: the graph of what rests on what, then every item of the paper and how it fared."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()  # any chapter may have changed it
+        note_chapters(self.env)
         entries = ledger.entries(Path(self.env.srcdir))
         try:
             graph = LedgerGraph(entries=entries, column=layers({e.id: e.uses for e in entries if e.checked}))
@@ -329,7 +381,7 @@ class ErrataDirective(SphinxDirective):
     """`:::{errata}`: only what the paper prints wrongly."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
+        note_chapters(self.env)
         root = Path(self.env.srcdir)
         try:
             found = errata(root)
@@ -344,7 +396,7 @@ class TimesDirective(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()
+        note_chapters(self.env)
         tables = {"colab": times.colab, "runs": times.runs}
         if self.arguments[0] not in tables:
             raise self.error(f"there are no times of {self.arguments[0]!r}, only of {', '.join(tables)}")
@@ -374,7 +426,7 @@ class CountRole(SphinxRole):
     """`` {count}`wrong` ``: a number that the checks earned, as `counts` has it; nobody types it."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        self.env.note_reread()  # any chapter may have changed it
+        note_chapters(self.env)
         _, known = _read(Path(self.env.srcdir))
         if self.text not in known:
             return _unknown(self, f"nothing counts {self.text!r}: expected one of {', '.join(known)}")
@@ -385,7 +437,7 @@ class VerdictRole(SphinxRole):
     """`` {verdict}`tab:1` ``: an item's verdict in the ledger, as it stands."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        self.env.note_reread()
+        note_chapters(self.env)
         by_id, _ = _read(Path(self.env.srcdir))
         if self.text not in by_id:
             return _unknown(self, f"{self.text!r} is no item of the paper: expected one such as eq:9, thm:2 or tab:1")
@@ -491,6 +543,17 @@ def _box(item: str, x: int, y: int, state: str, link: str | None) -> str:
     return f'<a href="{escape(link)}">{shape}</a>' if link else shape
 
 
+def drop_stale(app: Sphinx, exception: Exception | None) -> None:
+    """Delete the pages, and their sources, that an earlier build wrote of documents that are gone."""
+    if exception or app.builder.format != "html":
+        return
+    env, site = app.env, Path(app.outdir)
+    kept = {name for page in env.found_docs for name in (f"{page}.html", f"_sources/{env.doc2path(page, False)}")}
+    for file in (*site.glob("book/**/*.html"), *site.glob("_sources/**/*.*")):
+        if file.relative_to(site).as_posix() not in kept:
+            file.unlink()
+
+
 # The site's own files -----------------------------------------------------------------------------
 
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -506,27 +569,48 @@ def copy_mathjax(app: Sphinx) -> None:
             copy_asset(source, target if source.is_dir() else target.parent)
 
 
+ICON = re.compile(r'((?:\.fa-[a-z0-9-]+(?::{1,2}before)?,?)+)\{(?:content|--fa):"\\([0-9a-f]+) ?"[^}]*\}')
+"""A rule that gives icons their glyph, in Font Awesome's style sheets up to 6 (content) and from 7 on (--fa)."""
+
+
+def glyphs(styles: str, shown: str) -> set[int]:
+    """Code points that a site needs of its icon fonts; nothing where its styles have no rule for an icon.
+
+    Args:
+        styles: the theme's style sheets.
+        shown: the text of all that can show an icon.
+    """
+    names = set(re.findall(r"\bfa-[a-z0-9-]+", shown))
+    rules = ICON.findall(styles)
+    needed = {int(code, 16) for icons, code in rules if names & set(re.findall("fa-[a-z0-9-]+", icons))}
+    rest = ICON.sub("", styles)  # of boxes, mostly
+    needed |= {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})", rest)}
+    needed |= {ord(c) for c in rest if c >= "\ue000"}
+    return needed if rules else set()
+
+
 def thin_icons(app: Sphinx, exception: Exception | None) -> None:
-    """Leave in the theme's icon fonts what the site shows: a hundredth of what each visitor would load."""
+    """Leave in the theme's icon fonts what the site shows: a hundredth of what each visitor would load.
+
+    Every build begins with whole fonts, so that a page that was not written again keeps its icons, too.
+    """
     if exception or app.builder.format != "html":
         return
     from fontTools import subset
 
     site = Path(app.outdir)
     styles = "".join(path.read_text("utf-8") for path in site.glob("_static/styles/*.css"))
-    rule = r"((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:\"\\([0-9a-f]+)\""
     shown = "".join(path.read_text("utf-8") for path in (*site.rglob("*.html"), *site.glob("_static/scripts/py*.js")))
-    named = set(re.findall(r"\bfa-[a-z0-9-]+", shown))
-    used = {
-        int(code, 16) for names, code in re.findall(rule, styles) if named & set(re.findall("fa-[a-z0-9-]+", names))
-    }
-    rest = re.sub(rule, "", styles)  # of boxes, mostly
-    used |= {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})", rest)} | {ord(c) for c in rest if c >= "\ue000"}
+    if not (needed := glyphs(styles, shown)):
+        logger.warning(
+            "the theme's style sheets have no rule for an icon that ICON in adai/book/site.py knows; mend it"
+        )
+        return
     for font in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
         options = subset.Options(flavor="woff2")
         whole = subset.load_font(font, options)
         thinner = subset.Subsetter(options)
-        thinner.populate(unicodes=used)
+        thinner.populate(unicodes=needed)
         thinner.subset(whole)
         subset.save_font(whole, font, options)
 
@@ -598,11 +682,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(InlineFigures)
     app.add_post_transform(DrawLedgerGraph)
     app.connect("autodoc-skip-member", leave_out)
+    app.connect("build-finished", drop_stale)
     app.connect("build-finished", thin_icons)
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", copy_live)
+    app.connect("builder-inited", summarize_chapters)
     app.connect("doctree-read", demand_alternative_text)
     app.connect("env-get-updated", number_statements_as_the_paper, priority=600)
+    app.connect("env-get-updated", write_what_may_differ, priority=700)
     app.add_js_file("preview.js", loading_method="defer")
     app.connect("html-page-context", add_finder)
     app.connect("html-page-context", add_sliders)
