@@ -98,9 +98,10 @@ test-latest: .venv/.python
 	.venv-latest/bin/python -m adai.book.notebooks --checks
 
 # The oldest that the ranges allow: the optimizers on Python 3.10, then the book on 3.11, but for its site. uv finds these
-# Pythons or fetches them; its settings hold the lock's torch, hence --no-config.
+# Pythons, by version or by path, or fetches them; its settings hold the lock's torch, hence --no-config.
+PYTHON_OLDEST ?= 3.10
 test-oldest: .venv/.full
-	$(call oldest,3.10)
+	$(call oldest,$(PYTHON_OLDEST))
 	.venv-oldest/bin/python -m pytest -n $(JOBS) tests/optim
 	$(call oldest,3.11,book ray)
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
@@ -110,7 +111,7 @@ OF_THE_SITE := book/test_animation.py book/test_pdf.py test_live_cells.py test_p
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest
-	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH"; exit 1; }
+	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH, or name another by PYTHON_OLDEST=…"; exit 1; }
 	$(if $(TORCH_INDEX),$(UV_OLDEST) --resolution lowest-direct --no-deps --index-url $(TORCH_INDEX) -r pyproject.toml)
 	$(UV_OLDEST) --resolution lowest-direct -e . -r pyproject.toml $(addprefix --extra=,$(2))
 	$(UV_OLDEST) expecttest hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import forks
 import pytest
 
 from adai import experiments, records
@@ -37,22 +38,24 @@ def good_record(monkeypatch) -> Record:
 
 def test_sweep_and_run_from_a_shell(tmp_path):
     """End to end in processes of their own: train, file, skip, show the table, fail with one line."""
-
-    def adai(*arguments: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "adai", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-
-    first = adai("run", "digits/adam/1", "--scale", "smoke", "--out", "runs")
+    command = [sys.executable, "-m", "adai", "run", "digits/adam/1", "--scale", "smoke", "--out", "runs"]
+    first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stderr and "test error" in first.stdout
-    swept = adai("sweep", "digits", "--scale", "smoke", "--out", "runs", "--jobs", "2")
-    assert swept.returncode == 0, swept.stderr
-    assert "1 of 6 runs have a record" in swept.stdout and "[5/5]" in swept.stdout
-    assert "digits (scikit-learn), scale smoke" in swept.stdout
+
+    def adai(*arguments: str) -> tuple[int, str]:
+        process = forks.start(forks.ADAI, *arguments, printed=tmp_path / "printed", folder=tmp_path)
+        process.join()
+        return process.exitcode, (tmp_path / "printed").read_text()
+
+    code, swept = adai("sweep", "digits", "--scale", "smoke", "--out", "runs", "--jobs", "2")
+    assert code == 0, swept
+    assert "1 of 6 runs have a record" in swept and "[5/5]" in swept
+    assert "digits (scikit-learn), scale smoke" in swept
     assert len(list((tmp_path / "runs" / "digits").glob("*.json"))) == 6
-    wrong = adai("run", "digits/adai/99")
-    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
-    assert "no run at scale laptop is called 'digits/adai/99'" in wrong.stderr
+    code, wrong = adai("run", "digits/adai/99")
+    assert (code, len(wrong.splitlines())) == (2, 1)
+    assert "no run at scale laptop is called 'digits/adai/99'" in wrong
 
 
 def test_sweep_reports_a_failed_run_and_keeps_the_others(tmp_path, monkeypatch, capsys):

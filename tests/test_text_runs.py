@@ -5,9 +5,9 @@ import dataclasses
 import itertools
 import json
 import math
-import subprocess
-import sys
+import signal
 
+import forks
 import numpy as np
 import pytest
 import torch
@@ -210,8 +210,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
         "training.train(Spec.from_dict(json.loads(sys.argv[1])), checkpoint=pathlib.Path(sys.argv[2]))"
     )
     checkpoint = tmp_path / "checkpoint"
-    command = [sys.executable, "-c", script, json.dumps(dataclasses.asdict(SPEC)), str(checkpoint)]
-    assert subprocess.run(command).returncode == -9
+    arguments, printed = (json.dumps(dataclasses.asdict(SPEC)), str(checkpoint)), tmp_path / "printed"
+    process = forks.start(script, *arguments, printed=printed)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, printed.read_text()
     run = LanguageRun(SPEC)
     run.restore(checkpoint)
     assert run.steps == 12

@@ -12,6 +12,7 @@ import sys
 import time
 from importlib.metadata import version
 
+import forks
 import numpy as np
 import pytest
 import safetensors.torch
@@ -200,28 +201,23 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
         "print(json.dumps([record.curves, record.first_losses]))"
     )
     checkpoint = tmp_path / "checkpoint"
-    command = [sys.executable, "-c", script, json.dumps(dataclasses.asdict(spec)), str(checkpoint)]
-    kills = 0
+    arguments, printed = (json.dumps(dataclasses.asdict(spec)), str(checkpoint)), tmp_path / "printed"
     pause = random.Random(0)
-    while kills < KILLS:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for _ in range(KILLS):
+        process = forks.start(script, *arguments, printed=printed)
         seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         # Not before it has got further, so that the test ends.
-        while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == seen):
+        while process.is_alive() and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == seen):
             time.sleep(0.01)
         time.sleep(pause.uniform(0, 0.3))
-        if process.poll() is not None:
-            break
         process.kill()
-        process.communicate()
-        kills += 1
-    else:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    output, _ = process.communicate()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, printed.read_text()
+    process = forks.start(script, *arguments, printed=printed)
+    process.join()
     whole = train(spec)
-    assert kills == KILLS
-    assert json.loads(output) == [whole.curves, whole.first_losses]
-    assert list(tmp_path.iterdir()) == [] or all(path.suffix == ".part" for path in tmp_path.iterdir())
+    assert json.loads(printed.read_text()) == [whole.curves, whole.first_losses]
+    assert all(path.suffix == ".part" or path == printed for path in tmp_path.iterdir())
 
 
 def test_sigterm_saves_and_ends_the_run(tmp_path):
@@ -237,8 +233,9 @@ def test_sigterm_saves_and_ends_the_run(tmp_path):
         "training.train(Spec.from_dict(json.loads(sys.argv[1])), checkpoint=pathlib.Path(sys.argv[2]))"
     )
     spec = json.dumps(dataclasses.asdict(spec_of("sgd", epochs=5)))
-    done = subprocess.run([sys.executable, "-c", script, spec, str(checkpoint)], capture_output=True, text=True)
-    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    process = forks.start(script, spec, str(checkpoint), printed=tmp_path / "printed")
+    process.join()
+    assert process.exitcode == 128 + signal.SIGTERM, (tmp_path / "printed").read_text()
     run = Run(spec_of("sgd", epochs=5))
     run.restore(checkpoint)
     assert run.steps == 6 and len(run.curves["train_loss"]) == 1 and len(run.losses) == 2
@@ -429,20 +426,21 @@ def test_top5_changes_nothing_else(photographs):
 
 def test_two_processes_make_the_run_of_one(tmp_path):
     # Batches of 32 and a last one of 20 digits, then of 21, which two processes share unevenly.
-    for limit in (116, 117):
-        spec = spec_of("adai", epochs=4, dataset_options={"limit": limit})
-        script = (
-            "import json, pathlib, sys; from adai import processes, training; from adai.records import Spec;"
-            "spec = Spec.from_dict(json.loads(sys.argv[1]));"
-            "\nwith processes.joined('cpu') as (device, rank):"
-            "\n  record = training.train(spec, device, checkpoint=pathlib.Path(sys.argv[2]) / 'checkpoint')"
-            "\n  if rank == 0: record.save(pathlib.Path(sys.argv[2]))"
-        )
-        (tmp_path / "run.py").write_text(script)
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-        command += [str(tmp_path / "run.py"), json.dumps(dataclasses.asdict(spec)), str(tmp_path)]
-        run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        assert run.returncode == 0, run.stderr[-3000:]
+    specs = [spec_of("adai", epochs=4, dataset_options={"limit": limit}) for limit in (116, 117)]
+    script = (
+        "import json, pathlib, sys; from adai import processes, training; from adai.records import Spec;"
+        "folder = pathlib.Path(sys.argv[2])\n"
+        "with processes.joined('cpu') as (device, rank):\n"
+        "  for spec in map(Spec.from_dict, json.loads(sys.argv[1])):\n"
+        "    record = training.train(spec, device, checkpoint=folder / 'checkpoint')\n"
+        "    if rank == 0: record.save(folder)"
+    )
+    (tmp_path / "run.py").write_text(script)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(tmp_path / "run.py"), json.dumps([dataclasses.asdict(spec) for spec in specs]), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run.returncode == 0, run.stderr[-3000:]
+    for spec in specs:
         shared, alone = records.read(records.path_of(spec, tmp_path)), train(spec)
         assert shared.environment["processes"] == 2 and alone.environment["processes"] == 1
         assert shared.first_losses == pytest.approx(alone.first_losses, rel=1e-4)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from adai.records import Record, Spec, path_of, weights_path
@@ -45,7 +46,7 @@ def sweep(
     Args:
         specs: runs by name.
         folder: the records folder.
-        devices: one for each process; each imports torch once and trains with one thread.
+        devices: one for each process; each trains with one thread.
         work: what a process does with a run.
     """
     waiting = list(specs.items())
@@ -74,6 +75,23 @@ def sweep(
             process.shutdown(cancel_futures=True)
 
 
+def with_torch() -> BaseContext:
+    """Return how to start processes that have torch at once: as forks of a server that has imported it, and only that.
+
+    Not as forks of the caller: a fork of a process whose torch has threads can hang.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["adai.training"])
+    return context
+
+
 def _process() -> ProcessPoolExecutor:
-    # Started afresh, not forked: a fork of a process whose torch has threads can hang.
-    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+    # The server keeps the environment of its own start, which may be of another sweep.
+    return ProcessPoolExecutor(
+        max_workers=1, mp_context=with_torch(), initializer=_enter, initargs=(dict(os.environ),)
+    )
+
+
+def _enter(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)

@@ -72,7 +72,8 @@ def results(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(process, (port, folder), nprocs=PROCESSES)
+    mp.get_context("forkserver").set_forkserver_preload(["torch", "adai"])  # once for all of them
+    mp.start_processes(process, (port, folder), nprocs=PROCESSES, start_method="forkserver")
     return torch.load(folder / "results.pt")
 
 
