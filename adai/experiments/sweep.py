@@ -87,9 +87,7 @@ def with_torch() -> BaseContext:
 
 def _process() -> ProcessPoolExecutor:
     # The server keeps the environment of its own start, which may be of another sweep.
-    return ProcessPoolExecutor(
-        max_workers=1, mp_context=with_torch(), initializer=_enter, initargs=(dict(os.environ),)
-    )
+    return ProcessPoolExecutor(max_workers=1, mp_context=with_torch(), initializer=_enter, initargs=(dict(os.environ),))
 
 
 def _enter(environment: dict[str, str]) -> None:
