@@ -1,4 +1,4 @@
-"""Python processes for tests that start with torch loaded, as forks of one server; importing it takes seconds."""
+"""Python processes that have torch when they start, as a sweep's have; importing it takes seconds."""
 
 import os
 import sys

@@ -116,14 +116,11 @@ def test_what_is_missing_is_said_in_one_line(make, target, variables, programs, 
     assert len(lines) == 1 and said in lines[0], lines
 
 
-def test_an_oldest_python_that_uv_cannot_get_is_named_in_one_line(make, tmp_path):
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    for made in (".venv/.python", ".venv/.site", ".venv/.full"):
-        (tmp_path / made).touch()
-    run = make("test-oldest", **{".venv/bin/uv": "echo no interpreter >&2; exit 2"})
+def test_an_oldest_python_that_uv_cannot_get_is_named_in_one_line(make, book):
+    run = make("test-oldest", "PYTHON_OLDEST=3.0", **{".venv/bin/uv": "echo no interpreter >&2; exit 2"})
     lines = [line for line in (run.stdout + run.stderr).splitlines() if not line.startswith("make")]
     assert run.returncode != 0
-    assert lines == ["Python 3.10 is missing, and could not be fetched: put it on the PATH"]
+    assert len(lines) == 1 and lines[0].startswith("Python 3.0 is missing, and could not be fetched: ")
 
 
 TOOLS = {"latexmk": ":", "xelatex": ":", "rsvg-convert": ":", "kpsewhich": ":", "fc-list": "echo DejaVu"}

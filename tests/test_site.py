@@ -1,6 +1,5 @@
 """The site's extension: figures in the page, the paper's numbers, the ledger; then the site it built."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -168,13 +167,8 @@ def small(tmp_path: Path) -> Path:
         "root": "book/welcome",
         "chapters": [{"file": f"book/{n}"} for n in ("one", "two", "three")],
     }
-    taken = dict.fromkeys(("torch", "numpy", "matplotlib", "sympy", "numba"), "1")
     for name in ("_static", "_templates"):
         shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks/colab.json").write_text(
-        json.dumps({"chapters": {}, "taken": taken, "list": "", "processor": ""})
-    )
     (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
     (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
     (tmp_path / "book/references.bib").touch()

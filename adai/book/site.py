@@ -206,7 +206,7 @@ def summarize_chapters(app: Sphinx) -> None:
         found: object = errata(root)
     except ValueError as error:
         found = error  # the page of the errata says it, with its line
-    said = repr((ledger.entries(root), found, times.colab(root), times.runs(root)))
+    said = repr((ledger.entries(root), found, times.runs(root)))
     if not summary.exists() or summary.read_text("utf-8") != said:
         summary.write_text(said, "utf-8")
 

@@ -18,9 +18,8 @@ def colab(root: Path = ROOT) -> str:
     report = json.loads((root / MEASURED).read_text())
     lines = ["| chapter | set-up, s | the rest, s | faults |", "| --- | ---: | ---: | ---: |"]
     for notebook, found in sorted(report["chapters"].items()):
-        title = _title(root / notebook)
         times = [f"{found[part]:.0f}" if part in found else "" for part in ("setup", "rest")]
-        lines.append(f"| [{title}](/{notebook}) | {' | '.join(times)} | {len(found['faults']) or 'none'} |")
+        lines.append(f"| [](/{notebook}) | {' | '.join(times)} | {len(found['faults']) or 'none'} |")
     taken = report["taken"]
     versions = ", ".join(f"{name} {taken[name]}" for name in ("torch", "numpy", "matplotlib", "sympy", "numba"))
     return "\n".join([*lines, "", f"{report['list']} Here: {versions}; one thread of an {report['processor']}."])
@@ -37,8 +36,3 @@ def runs(root: Path = ROOT) -> str:
     for (experiment, scale, device), each in sorted(seconds.items()):
         lines.append(f"| `{experiment}` | {scale} | {len(each)} | {median(each) / 60:.1f} | {device} |")
     return "\n".join(lines)
-
-
-def _title(notebook: Path) -> str:
-    first = "".join(json.loads(notebook.read_text())["cells"][0]["source"])
-    return first.partition("\n")[0].removeprefix("# ")

@@ -1,6 +1,7 @@
 """Many runs side by side, one process a core."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -78,9 +79,10 @@ def sweep(
 def with_torch() -> BaseContext:
     """Return how to start processes that have torch at once: as forks of a server that has imported it, and only that.
 
-    Not as forks of the caller: a fork of a process whose torch has threads can hang.
+    Not as forks of the caller: a fork of a process whose torch has threads can hang. On macOS, where the system's own
+    libraries have threads, each process imports torch anew.
     """
-    context = get_context("forkserver")
+    context = get_context("forkserver" if sys.platform == "linux" else "spawn")
     context.set_forkserver_preload(["adai.training"])
     return context
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from functools import partial
 
@@ -72,8 +73,9 @@ def results(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.get_context("forkserver").set_forkserver_preload(["torch", "adai"])  # once for all of them
-    mp.start_processes(process, (port, folder), nprocs=PROCESSES, start_method="forkserver")
+    mp.set_forkserver_preload(["torch", "adai"])  # once for all of them; macOS does not like forks of it
+    method = "forkserver" if sys.platform == "linux" else "spawn"
+    mp.start_processes(process, (port, folder), nprocs=PROCESSES, start_method=method)
     return torch.load(folder / "results.pt")
 
 
