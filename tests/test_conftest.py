@@ -10,23 +10,24 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OTHERS = """
 import time, pytest
-@pytest.mark.parametrize("number", range(600))
+@pytest.mark.parametrize("number", range(20))
 def test_other(number):
-    time.sleep(1)
+    time.sleep({})
 """
+# The one dies when the other worker is about to end, where xdist once waited for ever; the other when it is busy.
 CULPRITS = {
-    "dies": ("import os\ndef test_culprit(): os.abort()", "Fatal Python error: Aborted"),
-    "hangs": ("import time\ndef test_culprit(): time.sleep(600)", "in test_culprit"),
+    "dies": ("import os, time\ndef test_culprit(): time.sleep(1); os.abort()", 0.05, "Fatal Python error: Aborted"),
+    "hangs": ("import time\ndef test_culprit(): time.sleep(600)", 1, "in test_culprit"),
 }
 
 
-@pytest.mark.parametrize(("source", "said"), CULPRITS.values(), ids=CULPRITS)
-def test_a_run_ends_by_name_while_other_workers_have_work_for_minutes(tmp_path, source, said):
+@pytest.mark.parametrize(("source", "pause", "said"), CULPRITS.values(), ids=CULPRITS)
+def test_a_run_in_which_a_test_dies_or_hangs_ends_and_names_it(tmp_path, source, pause, said):
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "test_culprit.py").write_text(source)
-    (tmp_path / "test_others.py").write_text(OTHERS)
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-o", "faulthandler_timeout=3", "."]
+    (tmp_path / "test_others.py").write_text(OTHERS.format(pause))
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-o", "faulthandler_timeout=4", "."]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
     assert run.returncode == 1
     assert said in run.stderr + run.stdout
