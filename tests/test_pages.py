@@ -260,14 +260,12 @@ def test_internal_links_resolve(page: str) -> None:
 
 def test_figures_follow_the_theme(tabs: dict, address: str) -> None:
     page = next(p for p in PAGES if "var(--adai-ink)" in (SITE / p).read_text("utf-8"))
+    open_page(tabs["light"], address + page, WIDTHS[0])
+    ink = "() => getComputedStyle(document.querySelector('.adai-figure [style*=\"fill: var(--adai-ink)\"]')).fill"
     inks = []
-    for tab in tabs.values():
-        open_page(tab, address + page, WIDTHS[0])
-        inks.append(
-            tab.evaluate(
-                "() => getComputedStyle(document.querySelector('.adai-figure [style*=\"fill: var(--adai-ink)\"]')).fill"
-            )
-        )
+    for scheme in reversed(SCHEMES):
+        turn(tabs["light"], scheme)
+        inks.append(tabs["light"].evaluate(ink))
     assert len(set(inks)) == 2, f"{page}: ink is {inks[0]} in light and in dark"
 
 
@@ -296,9 +294,9 @@ SHOWN = """id => ({
 })"""
 
 
-def open_explorable(tab: object, url: str, number: int, width: int = WIDTHS[0]) -> str:
+def open_explorable(tab: object, url: str, number: int) -> str:
     """Load a page; the id of one of its figures with sliders."""
-    open_page(tab, url, width)
+    open_page(tab, url, WIDTHS[0])
     return tab.evaluate(f"() => window.adaiExplorables[{number}].id")
 
 
@@ -335,11 +333,12 @@ def exactly(stored: dict, curve: dict, at: list[float]) -> mpmath.mpf:
 
 
 @each_explorable
-def test_the_browser_computes_what_the_chapter_checked(
+def test_the_browser_draws_what_the_chapter_checked(
     page: str, number: int, stored: dict, tabs: dict, address: str
 ) -> None:
+    """At random settings to 1e-12; at the start, its curves lie on those of the picture."""
     tab = tabs["light"]
-    open_explorable(tab, address + page, number)
+    name = open_explorable(tab, address + page, number)
     points, compared = positions(stored, 60), 0
     for i, curve in enumerate(stored["curves"]):
         call = "([f, c, points]) => points.map(p => window.adaiExplorables[f].curves[c].at(...p))"
@@ -351,18 +350,7 @@ def test_the_browser_computes_what_the_chapter_checked(
             compared += abs(exact) > negligible
     assert compared > 0.5 * len(points) * len(stored["curves"])
 
-
-def heights(path: str) -> tuple[list[float], list[float]]:
-    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path)]
-    return numbers[::2], numbers[1::2]
-
-
-@each_explorable
-def test_at_the_start_the_live_curves_lie_on_the_static_ones(
-    page: str, number: int, stored: dict, tabs: dict, address: str
-) -> None:
-    name = open_explorable(tabs["light"], address + page, number)
-    paths = tabs["light"].evaluate(SHOWN, name)["paths"]
+    paths = tab.evaluate(SHOWN, name)["paths"]
     assert len(paths) == len(stored["curves"])
     for i, live in enumerate(paths):
         drawn = re.search(rf'id="{name}-curve-{i}">\s*<path d="([^"]*)"', (SITE / page).read_text("utf-8"))[1]
@@ -371,28 +359,35 @@ def test_at_the_start_the_live_curves_lie_on_the_static_ones(
         assert max(apart) < 0.3 and abs(x[0] - known_x[0]) < 0.02, f"{name}, curve {i}: {max(apart):.3g} pt apart"
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+def heights(path: str) -> tuple[list[float], list[float]]:
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path)]
+    return numbers[::2], numbers[1::2]
+
+
 @each_explorable
 def test_sliders_move_curves_by_keyboard(
-    page: str, number: int, stored: dict, width: int, tabs: dict, address: str, troubles: list[str]
+    page: str, number: int, stored: dict, tabs: dict, address: str, troubles: list[str]
 ) -> None:
     tab = tabs["dark"]
-    name = open_explorable(tab, address + page, number, width)
-    figure, start = tab.locator(f"#{name}-explorable"), tab.evaluate(SHOWN, name)
-    for n, slider in enumerate(stored["sliders"]):
-        before = tab.evaluate(SHOWN, name)
-        control = figure.get_by_label(slider["label"], exact=True)
-        control.focus()
-        # Away from the end, where it may stand.
-        tab.keyboard.press("ArrowLeft" if control.input_value() == control.get_attribute("max") else "ArrowRight")
-        after = tab.evaluate(SHOWN, name)
-        assert after["paths"] != before["paths"], f"{slider['label']} moves no curve"
-        changed = [a != b for a, b in zip(after["values"], before["values"], strict=True)]
-        assert changed == [i == n for i in range(len(changed))], f"{slider['label']} does not show its value"
-        assert after["overflow"] <= 0
-    figure.get_by_role("button", name="Reset").click()
-    reset = tab.evaluate(SHOWN, name)
-    assert (reset["paths"], reset["values"]) == (start["paths"], start["values"])
+    name = open_explorable(tab, address + page, number)
+    figure = tab.locator(f"#{name}-explorable")
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 900})
+        start = tab.evaluate(SHOWN, name)
+        for n, slider in enumerate(stored["sliders"]):
+            before = tab.evaluate(SHOWN, name)
+            control = figure.get_by_label(slider["label"], exact=True)
+            control.focus()
+            # Away from the end, where it may stand.
+            tab.keyboard.press("ArrowLeft" if control.input_value() == control.get_attribute("max") else "ArrowRight")
+            after = tab.evaluate(SHOWN, name)
+            assert after["paths"] != before["paths"], f"{slider['label']} moves no curve"
+            changed = [a != b for a, b in zip(after["values"], before["values"], strict=True)]
+            assert changed == [i == n for i in range(len(changed))], f"{slider['label']} does not show its value"
+            assert after["overflow"] <= 0, f"{width} px"
+        figure.get_by_role("button", name="Reset").click()
+        reset = tab.evaluate(SHOWN, name)
+        assert (reset["paths"], reset["values"]) == (start["paths"], start["values"])
     assert not troubles
 
 
