@@ -107,7 +107,7 @@ test-oldest: .venv/.full
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
 	.venv-oldest/bin/python -m adai.book.notebooks --checks
 
-OF_THE_SITE := book/test_animation.py book/test_pdf.py test_live_cells.py test_pages.py test_publishing.py test_site.py
+OF_THE_SITE := book/test_animation.py book/test_pdf.py test_live_cells.py test_makefile.py test_pages.py test_publishing.py test_site.py
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest
