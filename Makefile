@@ -25,12 +25,12 @@ live: fetched book
 $(if $(filter live,$(MAKECMDGOALS)),_build/html/.built: | fetched)
 
 test: book .venv/.full
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 300 \
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-kernel-startup-timeout 90 \
 	  tests book
 
-# Every chapter as older processors run it; TORCH=1: only those that load torch, whose outputs hang on it most.
+# Every chapter as older processors would run it.
 test-processors: .venv/.full
-	JOBS=$(JOBS) $(BIN)/python tests/processors.py $(if $(TORCH),--torch)
+	JOBS=$(JOBS) $(BIN)/python tests/processors.py
 
 notebooks: .venv/.full
 	$(BIN)/python -m adai.book.notebooks $(if $(ALL),--all)

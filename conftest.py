@@ -10,7 +10,15 @@ import pytest
 
 GRACE = 5
 """Seconds in which the other workers may end what they are at."""
+died = threading.Event()
 stopped = threading.Event()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start no worker in place of one that died: it would die of the same test."""
+    if hasattr(config.option, "maxworkerrestart"):
+        config.option.maxworkerrestart = "0"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -21,7 +29,8 @@ def pytest_testnodedown(node: object, error: object) -> None:
         stopped.set()
         node.nodemanager.group.terminate(timeout=1)
 
-    if error and not stopped.is_set():
+    if error and not died.is_set():
+        died.set()
         timer = threading.Timer(GRACE, stop)
         timer.daemon = True
         timer.start()
@@ -33,3 +42,10 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport) -> None:
     if stopped.is_set():
         report.outcome = "skipped"
         report.longrepr = (crashitem.partition("::")[0], 0, "stopped, since another worker had died")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which a worker died, also where it died after its last test or before its first."""
+    if died.is_set():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

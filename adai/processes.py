@@ -24,7 +24,8 @@ def joined(device: str) -> Iterator[tuple[str, int]]:
     try:
         yield device, dist.get_rank()
     finally:
-        time.sleep(0.1)  # torch before 2.8 keeps the GIL while it joins the group's threads, which may need it to end
+        # Torch before 2.8 keeps the GIL while it waits for the group's threads; a moment lets those end that need it.
+        time.sleep(0.1)
         dist.destroy_process_group()
 
 

@@ -1,8 +1,8 @@
 """Repeats chapters as other processors would run them, and compares every stored output.
 
-    python tests/processors.py [--torch] [CHAPTER.ipynb ...]
+    python tests/processors.py [CHAPTER.ipynb ...]
 
-Without names: all chapters; with `--torch` those that load torch. Only a processor of the x86 family can play an older
+Without names: all chapters. Only a processor of the x86 family can play an older
 one; any other runs the chapters as it is.
 """
 
@@ -15,9 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
-
-from adai.book import ledger, notebooks
+from adai.book import ledger
 
 JOBS = os.environ.get("JOBS", "2")
 ASK = """
@@ -62,7 +60,7 @@ PROCESSORS = {
     ),
     "as it is": ({}, {}),
 }
-"""What tells each library to do without units that the processor has, and what they answer then, when asked."""
+"""What tells each library to do without units that the processor has, and what those answer then that can be asked."""
 
 
 def repeat(name: str, chapters: list[Path]) -> bool:
@@ -76,7 +74,7 @@ def repeat(name: str, chapters: list[Path]) -> bool:
         print(f"these did not do as they were told; expected {wrong}", file=sys.stderr)
         return False
     command = [sys.executable, "-m", "pytest", "-n", JOBS, "--dist", "loadfile", "-p", "no:cacheprovider", "--nbval"]
-    command += ["--nbval-current-env", "--nbval-kernel-startup-timeout", "300", *map(str, chapters)]
+    command += ["--nbval-current-env", "--nbval-kernel-startup-timeout", "90", *map(str, chapters)]
     # What torch.compile keeps for another processor it would take for this one.
     with tempfile.TemporaryDirectory() as cache:
         environment["TORCHINDUCTOR_CACHE_DIR"] = cache
@@ -87,11 +85,7 @@ def main() -> int:
     """Return 0 if every chapter holds on every processor."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chapters", nargs="*", type=Path)
-    parser.add_argument("--torch", action="store_true", help="only chapters that load torch")
-    options = parser.parse_args()
-    chapters = [chapter.resolve() for chapter in options.chapters] or ledger.notebooks()
-    if options.torch:
-        chapters = [chapter for chapter in chapters if notebooks.loads_torch(nbformat.read(chapter, as_version=4))]
+    chapters = [chapter.resolve() for chapter in parser.parse_args().chapters] or ledger.notebooks()
     names = PROCESSORS if platform.machine() in ("x86_64", "AMD64") else ["as it is"]
     return int(not all([repeat(name, chapters) for name in names]))
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,16 +83,17 @@ def test_a_terminal_shows_the_table_after_each_run(tmp_path, monkeypatch, capsys
     assert runs == [["1"], ["1"]] and "Adam       1" not in first and "[2/2]" in second
 
 
-def test_a_sweep_that_is_told_to_stop_saves_its_runs_and_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("tell", [os.kill, os.killpg], ids=["itself", "all its processes"])
+def test_a_sweep_that_is_told_to_stop_saves_its_runs_and_leaves_nothing_behind(tmp_path, tell):
     command = [sys.executable, "-m", "adai", "sweep", "digits", "--out", str(tmp_path), "--jobs", "2"]
     sweep = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("digits/.*.checkpoint"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    sweep.terminate()
+    tell(sweep.pid, signal.SIGTERM)
     _, errors = sweep.communicate(timeout=60)
     assert sweep.returncode == 2 and "the same command does the rest" in errors
-    assert list(tmp_path.glob("digits/.*.checkpoint"))
+    assert len(list(tmp_path.glob("digits/.*.checkpoint"))) == 2
     deadline = time.monotonic() + 30
     with pytest.raises(ProcessLookupError):  # in the end nobody is left of its session
         while time.monotonic() < deadline:

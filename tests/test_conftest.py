@@ -14,6 +14,12 @@ import time, pytest
 def test_other(number):
     time.sleep({})
 """
+AFTER = """
+import os
+class Late:
+    def pytest_sessionfinish(self): os.abort()
+def test_culprit(request): request.config.pluginmanager.register(Late())
+"""
 # The one dies when the other worker is about to end, where xdist once waited for ever; the other when it is busy.
 CULPRITS = {
     "dies": ("import os, time\ndef test_culprit(): time.sleep(1); os.abort()", 0.05, "Fatal Python error: Aborted"),
@@ -33,3 +39,11 @@ def test_a_run_in_which_a_test_dies_or_hangs_ends_and_names_it(tmp_path, source,
     assert said in run.stderr + run.stdout
     assert "FAILED test_culprit.py::test_culprit" in run.stdout
     assert "1 failed" in run.stdout and "FAILED test_others" not in run.stdout
+
+
+def test_a_run_in_which_a_worker_dies_after_its_last_test_is_red(tmp_path):
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    (tmp_path / "test_culprit.py").write_text(AFTER)
+    command = [sys.executable, "-m", "pytest", "-n", "1", "."]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert "1 passed" in run.stdout and run.returncode == 1

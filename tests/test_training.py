@@ -313,6 +313,11 @@ def test_an_augmented_run_sees_other_pixels_and_goes_on_bit_for_bit(cifar, tmp_p
     assert resumed.curves == whole.curves and resumed.first_losses == whole.first_losses
 
 
+def test_a_network_that_compiled_would_make_onednn_destroy_memory_is_refused(cifar):
+    with pytest.raises(RecordError, match=r"resnet8 of \{'width': 4\} is too narrow to be compiled on a CPU"):
+        train(cifar, compiled=True)
+
+
 def test_held_out_images_have_a_curve_of_their_own(cifar):
     record = train(cifar)
     assert len(record.curves["held_out_error"]) == cifar.epochs

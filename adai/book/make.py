@@ -27,7 +27,7 @@ def alone(*command: str) -> None:
     """
     import fcntl
 
-    lock = os.open("Makefile", os.O_RDWR)
+    lock = os.open("Makefile", os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -74,8 +74,8 @@ def serve(port: str, *command: str) -> None:
 
     try:
         server = ThreadingHTTPServer(("127.0.0.1", int(port)), partial(Quiet, directory="_build/html"))
-    except OSError as error:
-        sys.exit(f"Port {port} cannot be had ({error.strerror}): choose another by make serve PORT={int(port) + 1}")
+    except (OSError, OverflowError, ValueError) as error:
+        sys.exit(f"Port {port} cannot be had ({error}): choose another by make serve PORT=…")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(command)

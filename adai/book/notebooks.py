@@ -95,7 +95,7 @@ def _normalised(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def inputs(path: Path, notebook: nbformat.NotebookNode) -> str:
     """Digest of all that a chapter's outputs depend on: its cells, our modules and files that it reaches, records."""
-    code, modules = _code(notebook), reached(notebook)
+    code, modules = _code(notebook), _reached(notebook)
     files = sorted(modules) + sorted(
         record
         for m in modules
@@ -113,13 +113,7 @@ def _code(notebook: nbformat.NotebookNode) -> str:
     return "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
 
 
-def loads_torch(notebook: nbformat.NotebookNode) -> bool:
-    """Return whether a chapter's cells, or the modules of ours that they reach, import torch."""
-    sources = (_code(notebook), *(file.read_text() for file in reached(notebook)))
-    return any(re.search(r"^\s*(import|from) torch\b", source, re.M) for source in sources)
-
-
-def reached(notebook: nbformat.NotebookNode) -> set[Path]:
+def _reached(notebook: nbformat.NotebookNode) -> set[Path]:
     """Return the files of the package that a chapter's cells import, directly or through others."""
     found, waiting = set(), [re.sub(r"^\s*[%!].*$", "", _code(notebook), flags=re.M)]
     while waiting:

@@ -219,7 +219,7 @@ def note_chapters(env: BuildEnvironment) -> None:
 def shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
     """What pages may show of each other: titles, anchors, labels, numbers, boxes, works, and names of the package."""
     std, math, cite, py = (env.domaindata[domain] for domain in ("std", "math", "cite", "py"))
-    boxes = env.proof_list | env.sphinx_exercise_registry
+    boxes = getattr(env, "proof_list", {}) | getattr(env, "sphinx_exercise_registry", {})
     shown = {
         "title": {page: title.pformat() for page, title in env.titles.items()},
         "label": std["labels"],
@@ -241,6 +241,8 @@ def write_what_may_differ(app: Sphinx, env: BuildEnvironment) -> list[str]:
 
     What is new no page shows that was not read: a link to it would have been a warning, and the last build an error.
     """
+    if app.builder.format != "html":  # the same environment serves LaTeX, which writes all pages anyway
+        return []
     before, env.adai_shown = getattr(env, "adai_shown", {}), shown_elsewhere(env)
     if not before.items() <= env.adai_shown.items():
         return sorted(env.found_docs)

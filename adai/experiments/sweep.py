@@ -83,7 +83,7 @@ def with_torch() -> BaseContext:
     libraries have threads, each process imports torch anew.
     """
     context = get_context("forkserver" if sys.platform == "linux" else "spawn")
-    context.set_forkserver_preload(["adai.training"])
+    context.set_forkserver_preload(["adai.experiments.server"])
     return context
 
 

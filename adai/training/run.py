@@ -36,7 +36,8 @@ class Run:
         compiled: whether `torch.compile` makes the model faster.
 
     Raises:
-        RecordError: the spec names a data set, model or optimizer that is not there, or a text without `bptt`.
+        RecordError: the spec names a data set, model or optimizer that is not there, or a text without `bptt`; or the
+            model cannot be compiled safely (`adai.models.memory_format`).
     """
 
     CURVES: tuple[str, ...] = ("train_loss", "train_error", "test_error")
@@ -59,6 +60,8 @@ class Run:
             torch.manual_seed(stream(spec, "weights"))
             self.model = MODELS[spec.model](**spec.model_options)
         self.format = memory_format(self.model, self.device)
+        if compiled and self.format == torch.contiguous_format:  # a compiled model chooses for itself
+            raise RecordError(f"{spec.model} of {spec.model_options} is too narrow to be compiled on a CPU: do not")
         self.model.to(device=device, memory_format=self.format)
         self.network = self._network()
         self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), **spec.hyperparameters)

@@ -97,19 +97,31 @@ COMPARED = {"text/plain", "text/markdown", "text/latex", "image/svg+xml", ledger
 
 @chapters()
 def test_nothing_switches_the_comparison_of_an_output_off(path):
-    """By nbval's own reading of tags and comments, and of what it leaves out whatever a cell says."""
+    """By nbval's own reading of tags and comments."""
     for cell in code(path):
         switches = [*find_metadata_tags(cell.metadata), *find_comment_markers(cell.source)]
         assert not switches, f"{path}: nbval is told {switches} by\n{cell.source}"
-        shown = {kind for output in cell.outputs for kind in output.get("data", {})}
-        assert shown <= COMPARED, f"{path}: nothing compares {shown - COMPARED} of\n{cell.source}"
+
+
+@chapters()
+def test_nothing_is_stored_that_nbval_would_pass_over(path):
+    """Outputs of text cells, errors, pictures, what a carriage return hides, the order of two outputs."""
+    nbformat.validate(json.loads(path.read_text()))  # so each thing stands where nbval and we look for it
+    for cell in code(path):
+        rich = [output for output in cell.outputs if "data" in output]
+        shown = {kind for output in rich for kind in output.data}
+        assert shown <= COMPARED and len(rich) <= 1, f"{path}: nothing compares all of {shown} of\n{cell.source}"
+        for output in (output for output in cell.outputs if output not in rich):
+            assert (output.output_type, output.get("name")) == ("stream", "stdout"), f"{path}:\n{cell.source}"
+            assert not {"\r", "\b"} & set(output.text), f"{path}: a part of this is hidden:\n{output.text!r}"
 
 
 def test_every_cell_of_every_chapter_is_run():
     command = [sys.executable, "-m", "pytest", "--nbval", "--collect-only", "-p", "no:cacheprovider", "book"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
     wanted = {f"{p.relative_to(ROOT).as_posix()}::Cell {n}" for p in CHAPTERS for n in range(len(code(p)))}
-    assert wanted == {line for line in listed if "::" in line}
+    assert wanted == {line for line in run.stdout.splitlines() if "::" in line}
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
     pages = [ROOT / f"{chapter['file']}.ipynb" for part in parts for chapter in part["chapters"]]
     assert {page for page in pages if page.is_file()} == set(CHAPTERS)

@@ -37,6 +37,8 @@ def walker(tmp_path_factory):
 def test_an_experiment_runs_from_its_name_to_its_record(walker, experiment):
     walker.stdin.write(f"{experiment}\n")
     walker.stdin.flush()
-    made = json.loads(walker.stdout.readline())
+    answer = walker.stdout.readline()
+    assert answer, "the walker itself has died"
+    made = json.loads(answer)
     died = f"killed by {signal.Signals(-made['code']).name}" if made["code"] < 0 else f"exit code {made['code']}"
     assert made["code"] == 0, f"{experiment}: {died}\n{made['printed']}"

@@ -106,6 +106,7 @@ def laptop_networks() -> list[tuple[str, str, int]]:
         for spec in specs:
             if getattr(spec, "dataset", None) in ("cifar10", "tiny_imagenet"):
                 found.add((spec.model, json.dumps(spec.model_options), spec.dataset_options.get("size", 64)))
+    assert found
     return sorted(found)
 
 
