@@ -22,7 +22,7 @@ def current(root: Path) -> tuple[str, str]:
 
 
 def files(root: Path) -> list[Path]:
-    """The project's own files: those that git knows or would add, and the same ones where no git is."""
+    """Return the project's own files: those that git knows or would add, and the same ones where no git is."""
     names = _by_git(root) if (root / ".git").exists() else None
     paths = _by_gitignore(root) if names is None else (root / name for name in names)
     return sorted(path for path in paths if path.is_file() and not path.is_symlink())
@@ -38,7 +38,7 @@ def _by_git(root: Path) -> set[str] | None:
 
 
 def _by_gitignore(root: Path) -> Iterator[Path]:
-    """What GitHub's zip unpacked to, without what was made there since."""
+    """Yield what GitHub's zip unpacked to, without what was made there since."""
     ignored = [line.strip("/") for line in (root / ".gitignore").read_text("utf-8").split()] + [".git"]
 
     def own(names: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ def install(*arguments: str) -> int:
 
 
 def progress(said: str, installed: int) -> str:
-    """How far pip is, from what it has said and how many packages it has put in place."""
+    """Return how far pip is, from what it has said and how many packages it has put in place."""
     everything = re.search(r"^Installing collected packages: (.+)$", said, re.M)
     if everything:
         return f"  packages installed: {installed} of {everything[1].count(',') + 1}"

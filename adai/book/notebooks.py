@@ -238,7 +238,7 @@ def _same_checks(name: Path, stored: nbformat.NotebookNode, fresh: nbformat.Note
 
 
 def _without_dots(record: dict) -> dict:
-    """A check's record without what is no part of it: where SymPy writes a dot between factors changes by version."""
+    """Return a check's record without the dots between factors: where SymPy writes them changes by version."""
     return {key: value.replace(r"\cdot ", "") if isinstance(value, str) else value for key, value in record.items()}
 
 

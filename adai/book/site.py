@@ -217,7 +217,7 @@ def note_chapters(env: BuildEnvironment) -> None:
 
 
 def shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
-    """What pages may show of each other: titles, anchors, labels, numbers, boxes, works, and names of the package."""
+    """Return what pages may show of each other: titles, anchors, labels, numbers, boxes, works, the package's names."""
     std, math, cite, py = (env.domaindata[domain] for domain in ("std", "math", "cite", "py"))
     boxes = getattr(env, "proof_list", {}) | getattr(env, "sphinx_exercise_registry", {})
     shown = {
@@ -576,7 +576,7 @@ ICON = re.compile(r'((?:\.fa-[a-z0-9-]+(?::{1,2}before)?,?)+)\{(?:content|--fa):
 
 
 def glyphs(styles: str, shown: str) -> set[int]:
-    """Code points that a site needs of its icon fonts; nothing where its styles have no rule for an icon.
+    """Return the code points that a site needs of its icon fonts; none where its styles have no rule for an icon.
 
     Args:
         styles: the theme's style sheets.
