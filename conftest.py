@@ -48,4 +48,4 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run in which a worker died, also where it died after its last test or before its first."""
     if died.is_set():
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED

@@ -47,7 +47,7 @@ def notebooks(root: Path = ROOT) -> list[Path]:
 def checks(notebook: Path) -> Iterator[dict]:
     """The records of the checks whose outputs a notebook stores, in order."""
     for cell in json.loads(notebook.read_text())["cells"]:
-        for output in cell["outputs"] if cell["cell_type"] == "code" else []:
+        for output in cell.get("outputs", []):
             if MIME in output.get("data", {}):
                 yield output["data"][MIME]
 

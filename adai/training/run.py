@@ -61,7 +61,8 @@ class Run:
             self.model = MODELS[spec.model](**spec.model_options)
         self.format = memory_format(self.model, self.device)
         if compiled and self.format == torch.contiguous_format:  # a compiled model chooses for itself
-            raise RecordError(f"{spec.model} of {spec.model_options} is too narrow to be compiled on a CPU: do not")
+            name = f"{spec.model} of {spec.model_options}"
+            raise RecordError(f"{name} is too narrow to be compiled on a CPU: leave --compile out")
         self.model.to(device=device, memory_format=self.format)
         self.network = self._network()
         self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), **spec.hyperparameters)

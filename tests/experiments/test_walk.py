@@ -14,7 +14,7 @@ from adai.experiments import EXPERIMENTS
 CHECKED = {
     "LD_PRELOAD": "libc_malloc_debug.so.0",  # glibc's; elsewhere there is nothing to load, and nothing is checked
     "MALLOC_CHECK_": "3",
-    # The narrower a processor's vectors are, the more does oneDNN leave to the code that once wrote past its memory.
+    # It was oneDNN's code for AVX2 that destroyed memory; a processor with AVX-512 would run other code.
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OMP_NUM_THREADS": "1",
 }
