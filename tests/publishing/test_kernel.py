@@ -7,8 +7,8 @@ import sys
 import nbformat
 import pytest
 
-from adai.book import kernel, live
-from adai.book.ledger import MIME, ROOT
+from adai.book.ledger import MIME
+from publishing import ROOT, kernel, live
 
 
 def run(*cells: str) -> list[kernel.Result]:
@@ -79,7 +79,8 @@ ALONE = f"""
 import json, sys
 for package in "numpy scipy numba matplotlib matplotlib_inline torch sklearn IPython yaml tqdm".split():
     sys.modules[package] = None
-from adai.book import check, kernel
+from adai.book import check
+from publishing import kernel
 check._try = lambda *arguments, **named: {{"tried": 0, "rejected": 0, "equivalent": []}}  # nbval tries the mutants
 names = {{}}
 results = [kernel.run(cell, names, f"Cell {{n}}") for n, cell in enumerate(json.load(sys.stdin))]
