@@ -19,14 +19,15 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from adai import data, experiments, records, training
+from adai import data, records, training
 from adai.data import digits, imagenet, shards
 from adai.data.cifar import LAYOUTS
+from adai.experiments import registry
 from adai.records import RecordError, Spec
 from adai.training import Interrupted, Run, first_steps, train
 from tests import forks
 
-SMOKE = experiments.runs("digits", "smoke")
+SMOKE = registry.specs("digits", "smoke")
 
 
 def spec_of(optimizer: str, seed: int = 0, **changes) -> Spec:
@@ -56,7 +57,7 @@ def test_a_record_names_the_commit_that_its_run_started_at(monkeypatch):
         heads.append("b" * 40)
         evaluate(run)
 
-    monkeypatch.setattr(records, "_commit", lambda: {"commit": heads[-1], "dirty": False})
+    monkeypatch.setattr(records.machine, "_commit", lambda: {"commit": heads[-1], "dirty": False})
     monkeypatch.setattr(Run, "evaluate", commit_meanwhile)
     assert train(spec_of("adai")).environment["commit"] == "a" * 40
     assert heads[-1] == "b" * 40

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from adai.data import DataError
 from adai.data.images import Moments
-from adai.records import whole
+from adai.records import atomic_write
 
 IMAGES = 8192
 """Of one shard; the last has fewer. Each mapped file stays open, and some systems allow a process only 256 of them."""
@@ -82,11 +82,11 @@ def write(home: Path, key: str, files: Mapping[str, Sequence[Path]], decode: Cal
             if number < len(manifest["shards"]) and _intact(home, number, manifest["shards"][number]["sha256"]):
                 continue
             images = _decoded(every[start : start + IMAGES], decode, pool)
-            with whole(_path(home, number)) as file:
+            with atomic_write(_path(home, number)) as file:
                 np.save(file, images)
             moments = Moments.of(torch.from_numpy(images))
             manifest["shards"][number : number + 1] = [{"sha256": _sha256(images), **moments._asdict()}]
-            with whole(home / MANIFEST) as file:
+            with atomic_write(home / MANIFEST) as file:
                 file.write(json.dumps(manifest, indent=1).encode())
 
 

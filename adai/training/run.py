@@ -160,7 +160,7 @@ class Run:
             # Dropout draws from here.
             "random": torch.get_rng_state(),
         }
-        with records.whole(path) as file:
+        with records.atomic_write(path) as file:
             torch.save(state, file)
 
     def restore(self, path: Path) -> None:
