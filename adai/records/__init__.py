@@ -1,7 +1,7 @@
-"""What a run or a measurement is, what it leaves behind, and how to tell a true record from a false one.
+"""What a run or a measurement is, what it leaves behind, and how a false record is found out.
 
 A `Spec` or `Measurement` says everything that decides a result. A `Record` or `Result` is what came out: one JSON file,
-`book/records/<experiment>/<hash>.json`, that appears whole or not at all. Only the standard library is needed here, so
+`book/records/<experiment>/<hash>.json`, which is written atomically. Only the standard library is needed here, so
 chapters read records without loading torch.
 """
 

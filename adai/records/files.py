@@ -1,11 +1,11 @@
-"""Records as files: where the book is, where a record lies in it, and how a file is written whole."""
+"""Records as files: where the book is, where a record lies in it, and how a file is written atomically."""
 
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import Field, asdict
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
@@ -14,27 +14,27 @@ from adai.records.values import RecordError, nan_to_null
 
 
 class Named(Protocol):
-    """What has a record of its own: a `Spec` or a `Measurement`."""
+    """Anything whose record has a folder and a file name: a `Spec` or a `Measurement`."""
 
     @property
     def experiment(self) -> str:
-        """The folder of its record."""
+        """Return the name of the record's folder."""
         ...
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits."""
+        """Return twelve hexadecimal digits, the name of the record's file."""
         ...
 
 
 class Filed:
-    """What is left behind and can be filed: a `Record` or a `Result`, both dataclasses."""
+    """A dataclass that saves itself as JSON under its spec's hash: the base of `Record` and `Result`."""
 
-    spec: Any
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    spec: Named
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def save(self, folder: Path) -> Path:
-        """Write `<folder>/<experiment>/<hash>.json`, whole or not at all, and return its path."""
+        """Write `<folder>/<experiment>/<hash>.json` atomically, and return its path."""
         path = path_of(self.spec, folder)
         values = {"hash": self.spec.hash, **nan_to_null(asdict(self))}
         # A line for each field: short files whose differences can still be read.
@@ -46,7 +46,7 @@ class Filed:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears at its path whole, when the block ends, or not at all."""
+    """Yield a file to write to; it appears at its path when the block ends, and not at all if the block raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
@@ -85,10 +85,10 @@ def default_folder() -> Path:
 
 
 def path_of(spec: Named, folder: Path) -> Path:
-    """Return where the record of this spec lies in a records folder."""
+    """Return the path of this spec's record in a records folder, whether it is there or not."""
     return Path(folder) / spec.experiment / f"{spec.hash}.json"
 
 
 def weights_path(spec: Named, folder: Path) -> Path:
-    """Return where the last weights of this spec lie, if it keeps them: safetensors in fp16, small enough to commit."""
+    """Return the path of this spec's last weights, if it keeps them: safetensors in fp16, small enough to commit."""
     return path_of(spec, folder).with_suffix(".safetensors")

@@ -1,32 +1,31 @@
-"""How a true record is told from a false one: others must be able to find its code, its spec, and its first numbers."""
+"""How a false record is found out: others must be able to find its code and its spec, and to repeat its numbers."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from adai.records.machine import commit_exists
 from adai.records.measurement import Measurement, Result
 from adai.records.record import FIRST_STEPS, Record
 from adai.records.spec import SCALES, Spec
 
-LARGEST_TOLERANCE = 0.1
+_Kind = TypeVar("_Kind", Record, Result)
+_LARGEST_TOLERANCE = 0.1
 
 
 def faults(
-    record: Record | Result, *, known: Mapping[str, Spec | Measurement], repeat: Callable[[Any], Iterable[str]]
+    record: _Kind, *, known: Mapping[str, Spec | Measurement], repeat: Callable[[_Kind], Iterable[str]]
 ) -> list[str]:
-    """Return everything that is wrong with a record; nothing, if anyone can repeat it.
+    """Return everything that is wrong with a record: one sentence for each fault, none if it can be repeated.
 
     Args:
         record: the record to be judged, of a run or of a measurement.
         known: the specs of its experiment at all scales, by hash.
-        repeat: takes the record, repeats a part of what was run and says what differs; called only for a known spec.
-
-    Returns:
-        One sentence for each fault.
+        repeat: repeats a part of the run that it is given the record of, and returns what differs, one sentence each;
+            called only for a known spec.
     """
-    found = _untraceable(record.environment)
+    found: list[str] = _untraceable(record.environment)
     if record.spec.scale == "smoke":
         found.append("a smoke run only proves that the code path works; it is no result")
     if record.spec.hash in known:
@@ -38,12 +37,15 @@ def faults(
 
 
 def loss_differences(record: Record, rerun: Callable[[Spec, int], tuple[dict[str, str], list[float]]]) -> Iterable[str]:
-    """Repeat the first steps of a run, and say where its data or its losses differ from the record's.
+    """Repeat the first steps of a run, and yield a sentence for each way in which its record differs.
 
     Args:
         record: the record of the run.
-        rerun: repeats the given number of first steps of a spec and returns label and checksum of its data, and the
-            losses (`adai.training.first_steps`); called for the steps that are judged.
+        rerun: repeats so many first steps of a spec, and returns its data's label and checksum, and the losses
+            (`adai.training.first_steps`).
+
+    Yields:
+        Another data set, another number of losses, and the first step whose loss is off by more than `tolerance`.
     """
     precision = record.environment.get("precision", "float32")
     steps = sum(tolerance(step, precision) < math.inf for step in range(1, FIRST_STEPS + 1))
@@ -61,7 +63,7 @@ def loss_differences(record: Record, rerun: Callable[[Spec, int], tuple[dict[str
 
 
 def tolerance(step: int, precision: str = "float32") -> float:
-    """Return how far the loss of a step may be off when it is repeated in fp32, as a relative error.
+    """Return the relative error that is allowed to the loss of a step when it is repeated in fp32.
 
     Other processors add floats in another order, and training amplifies what that changes. With the vector units held
     down, ResNet-10 at the paper's rates was off by 3e-7, 3e-4, 3e-3 and 3e-3 at steps 2 to 5, and by 3e-2 at step 18;
@@ -69,21 +71,24 @@ def tolerance(step: int, precision: str = "float32") -> float:
 
     A run in 16 bits rounds more to begin with, and its records come from GPUs, which a check need not have. ResNet-18
     in bf16, ten optimizers at the paper's rates, was off by at most 2e-4 at step 1 and 7e-2 at steps 2 and 3, and by up
-    to 0.6 later. In fp16 the scaler leaves out steps whose gradients overflow, so there the first loss judges alone.
+    to 0.6 later. In fp16 the scaler leaves out steps whose gradients overflow, so only the first loss is judged.
 
     Args:
         step: counted from 1.
         precision: of the record, as its environment names it.
+
+    Returns:
+        Infinity for a step that is not judged.
     """
     if precision == "float32":
-        return min(LARGEST_TOLERANCE, 10.0 ** (step - (6 if step <= 2 else 5)))
+        return min(_LARGEST_TOLERANCE, 10.0 ** (step - (6 if step <= 2 else 5)))
     if step == 1:
         return 1e-3
     return 0.2 if precision == "bfloat16" and step <= 3 else math.inf
 
 
 def _untraceable(environment: Mapping[str, Any]) -> list[str]:
-    """Return why the code behind a record cannot be found: one sentence, or none."""
+    """Return why the code behind a record cannot be found: one sentence, or none if it can."""
     commit = environment["commit"]
     if commit is None or environment["dirty"]:
         return ["it was made with uncommitted changes: commit first, then run again"]

@@ -14,11 +14,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def environment(*, device: str, threads: int) -> dict[str, Any]:
-    """Return where a run happens: commit, versions, device and date.
+    """Return where a run happens, as its record keeps it: commit, versions, device and date.
 
     Returns:
-        `commit` is None where the package does not lie in a git checkout; `dirty` tells whether a file of the
-        package differs from that commit.
+        Values in JSON's types. `commit` is None if the package does not lie in a git checkout; `dirty` is True if a
+        file of the package differs from that commit.
     """
     return {
         **_commit(),
@@ -41,7 +41,7 @@ def processor() -> str:
 
 
 def peak_memory_mib() -> float | None:
-    """Return the largest memory of this process so far; None where the system does not tell."""
+    """Return the largest memory of this process so far, in MiB; None where the system does not tell."""
     try:
         import resource
     except ImportError:  # Windows
@@ -51,14 +51,14 @@ def peak_memory_mib() -> float | None:
 
 
 def commit_exists(commit: str) -> bool:
-    """Return whether the checkout has this commit, or cannot know."""
-    # A shallow clone (CI, Colab) or no clone at all cannot know older commits: there the losses alone judge.
+    """Return whether the checkout has this commit; True if it cannot know."""
+    # A shallow clone (CI, Colab) does not have older commits, and a package without a clone has none.
     if _git("rev-parse", "--is-shallow-repository") != "false":
         return True
     return _git("cat-file", "-e", f"{commit}^{{commit}}") is not None
 
 
-# A process asks once: what is committed while a long sweep runs is not the code that the sweep runs.
+# Asked once: a long sweep runs the code of its start, whatever is committed meanwhile.
 @functools.cache
 def _commit() -> dict[str, Any]:
     commit = _git("rev-parse", "HEAD")

@@ -1,6 +1,6 @@
-"""What a measurement is that trains nothing, and what it leaves behind.
+"""Measurements, which train nothing: what decides one, and what it leaves behind.
 
-Its result is exact: whoever repeats a part of it gets the same numbers.
+Their results are exact: whoever repeats a part of one gets the same numbers.
 """
 
 import time
@@ -15,7 +15,7 @@ from adai.records.values import RecordError, short_hash
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Everything that decides the result.
+    """Everything that decides the result of one measurement.
 
     Args:
         experiment: the table of measurements it belongs to, also the folder of its result.
@@ -31,7 +31,7 @@ class Measurement:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that name this measurement."""
+        """Return twelve hexadecimal digits that name this measurement."""
         return short_hash(asdict(self))
 
 
@@ -41,7 +41,7 @@ class Result(Filed):
 
     Args:
         spec: what was measured.
-        environment: where: commit, versions, device, date.
+        environment: where it was measured: commit, versions, device, date (see `environment`).
         found: the numbers, in JSON's types.
         seconds: wall-clock time.
     """
@@ -53,7 +53,7 @@ class Result(Filed):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Result":
-        """Read a result back from JSON; raise `RecordError` where it is none, or its hash is another."""
+        """Return a result read from JSON; raise `RecordError` if it is none, or its hash is not that of its spec."""
         try:
             given = {name: value for name, value in values.items() if name != "hash"}
             result = cls(**given | {"spec": Measurement(**values["spec"])})
@@ -66,7 +66,7 @@ class Result(Filed):
 
 
 def measure(spec: Measurement, work: Callable[[Measurement], Any], *, threads: int) -> Result:
-    """Carry out a measurement by `work`, which returns what it found."""
+    """Carry out a measurement by `work`, which returns what it found, and return the result with place and time."""
     begin = time.perf_counter()
     where = environment(device=processor(), threads=threads)
     return Result(spec, where, work(spec), time.perf_counter() - begin)

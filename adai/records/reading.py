@@ -1,4 +1,4 @@
-"""Records read back: one file, all of an experiment, those of given specs, and which may stand in one table."""
+"""Reading records: one file, all of an experiment, those of given specs; and which may stand in one table."""
 
 import json
 from collections.abc import Iterable
@@ -11,14 +11,14 @@ from adai.records.record import Record
 from adai.records.spec import Spec
 from adai.records.values import RecordError
 
-Kind = TypeVar("Kind", Record, Result)
+_Kind = TypeVar("_Kind", Record, Result)
 
 
 def read(path: Path) -> Record | Result:
-    """Read one file: the record of a run, or the result of a measurement, whose spec has a name and settings.
+    """Return the content of one file: the record of a run or the result of a measurement.
 
     Raises:
-        RecordError: the file is missing, is neither, or its spec is not the one that its hash names.
+        RecordError: the file is missing, holds neither, or its hash is not that of its spec.
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -27,7 +27,7 @@ def read(path: Path) -> Record | Result:
     except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read as a record: {error}") from None
     spec = values.get("spec")
-    kind = Result if isinstance(spec, dict) and "settings" in spec else Record
+    kind = Result if isinstance(spec, dict) and "settings" in spec else Record  # only measurements have settings
     try:
         return kind.from_dict(values)
     except RecordError as error:
@@ -35,12 +35,12 @@ def read(path: Path) -> Record | Result:
 
 
 def read_record(path: Path) -> Record:
-    """Read the record of a run; raise what `read` raises, also where a measurement's result is there."""
+    """Return the record of a run; raise what `read` raises, also if the file holds a measurement's result."""
     return _of_kind(Record, read(path), path)
 
 
 def read_all(experiment: str, folder: Path) -> list[tuple[Path, Record | Result | RecordError]]:
-    """Read every record file of an experiment, in the order of names, with the error where one is not a record."""
+    """Return the path and content of every record file of an experiment, by name; of a bad file, its error."""
     found: list[tuple[Path, Record | Result | RecordError]] = []
     for path in sorted((Path(folder) / experiment).glob("*.json")):
         try:
@@ -54,15 +54,15 @@ def read_all(experiment: str, folder: Path) -> list[tuple[Path, Record | Result 
 
 
 def load(experiment: str, *, scale: str | None = None, folder: Path | None = None) -> list[Record]:
-    """Read the records of an experiment at one scale, ordered by optimizer and seed.
+    """Return the records of an experiment at one scale, ordered by optimizer and seed.
 
     Args:
         experiment: its name.
-        scale: which scale; it may be left out only where all records are of one scale.
+        scale: which scale; it may be left out only if all records are of one scale.
         folder: the records folder; by default the book's.
 
     Returns:
-        The records, none where nobody has run anything yet.
+        The records; none if nothing has been run yet.
 
     Raises:
         RecordError: a file is not a record, or scales or data sets would be mixed.
@@ -77,7 +77,7 @@ def load(experiment: str, *, scale: str | None = None, folder: Path | None = Non
 
 
 def existing_records(specs: Iterable[Spec], folder: Path | None = None) -> list[Record]:
-    """Read the records of these specs that there are, in their order.
+    """Return the records of these specs that exist, in the specs' order.
 
     Raises:
         RecordError: a file is not a record, or scales or data sets would be mixed.
@@ -88,10 +88,10 @@ def existing_records(specs: Iterable[Spec], folder: Path | None = None) -> list[
 
 
 def existing_results(specs: Iterable[Measurement], folder: Path | None = None) -> dict[str, Result]:
-    """Read the results of these measurements that there are, by the measurement's name.
+    """Return the results of these measurements that exist, by the measurement's name.
 
     Raises:
-        RecordError: a file is no result.
+        RecordError: a file is not the result of a measurement.
     """
     where = default_folder() if folder is None else folder
     paths = {spec.name: path for spec in specs if (path := path_of(spec, where)).exists()}
@@ -99,10 +99,10 @@ def existing_results(specs: Iterable[Measurement], folder: Path | None = None) -
 
 
 def comparable(records: Iterable[Record]) -> list[Record]:
-    """Return the records if they may stand in one table: one scale, one data set.
+    """Return the records as a list if they may stand in one table: one scale, one data set.
 
     Raises:
-        RecordError: they are of several scales or data sets, which are named.
+        RecordError: they are of several scales or data sets; the message names them.
     """
     records = list(records)
     kinds = {
@@ -115,7 +115,7 @@ def comparable(records: Iterable[Record]) -> list[Record]:
     return records
 
 
-def _of_kind(kind: type[Kind], record: Record | Result, path: Path) -> Kind:
+def _of_kind(kind: type[_Kind], record: Record | Result, path: Path) -> _Kind:
     if not isinstance(record, kind):
         raise RecordError(f"{path} holds a {type(record).__name__.lower()}, expected a {kind.__name__.lower()}")
     return record

@@ -1,4 +1,4 @@
-"""What a run of training leaves behind: a `Record`."""
+"""A `Record`: what a run of training leaves behind."""
 
 import math
 import re
@@ -7,12 +7,12 @@ from typing import Any
 
 from adai.records.files import Filed
 from adai.records.spec import Spec
-from adai.records.values import RecordError, entry, is_number, require
+from adai.records.values import RecordError, is_number, require, require_entry
 
 FIRST_STEPS = 20
-"""How many step losses a record keeps in full precision, to be repeated by a check."""
+"""Number of first steps whose losses a record keeps in full precision, for a check to repeat."""
 TEST_CURVES = {"test_error": "test error {:.2f} %", "test_perplexity": "test perplexity {:.1f}"}
-"""What a run may be judged by, and how one value is shown; a record has one of them."""
+"""The curves that a run may be judged by, each with the words for one value; a record has one of them."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Record(Filed):
 
     Args:
         spec: what was run.
-        environment: where: commit, versions, device, date (see `environment`).
+        environment: where it was run: commit, versions, device, date (see `environment`).
         data: `label` and `checksum` of the data set.
         curves: one list per quantity with one value per epoch, such as `train_loss` and `test_error` (percent).
         first_losses: the losses of the first `FIRST_STEPS` steps, in full precision.
         examples_per_second: training throughput, without evaluation; an example of a text is a token.
         seconds: wall-clock time of the whole run.
-        peak_memory_mib: the largest memory of the process so far; None where the system does not tell.
+        peak_memory_mib: the largest memory of the process; None where the system does not tell.
     """
 
     spec: Spec
@@ -40,14 +40,14 @@ class Record(Filed):
     peak_memory_mib: float | None
 
     def result(self) -> str:
-        """Return what the run came to, in words: the last epoch's error or perplexity on the test set."""
+        """Return the last epoch's error or perplexity on the test set, in words."""
         name = next(name for name in TEST_CURVES if name in self.curves)
         return TEST_CURVES[name].format(self.curves[name][-1])
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Record":
-        """Read a record back from JSON; raise `RecordError` where it is none, or its hash is not that of its spec."""
-        if "images_per_second" in values:  # what records before December 2026 call it
+        """Return a record read from JSON; raise `RecordError` if it is none, or its hash is not that of its spec."""
+        if "images_per_second" in values:  # the name in records before December 2026
             values = {"examples_per_second" if k == "images_per_second" else k: v for k, v in values.items()}
         names = {record_field.name for record_field in fields(cls)} | {"hash"}
         if values.keys() != names:
@@ -71,17 +71,17 @@ class Record(Filed):
 
 
 def _require_provenance(values: dict[str, Any]) -> None:
-    commit, dirty = (entry(values, "environment", key) for key in ("commit", "dirty"))
+    commit, dirty = (require_entry(values, "environment", key) for key in ("commit", "dirty"))
     is_commit = isinstance(commit, str) and re.fullmatch(r"[0-9a-f]{40}", commit)
     require(commit is None or is_commit, "environment.commit", commit, "40 hexadecimal digits or null")
     require(isinstance(dirty, bool), "environment.dirty", dirty, "true or false")
     for key in ("label", "checksum"):
-        value = entry(values, "data", key)
+        value = require_entry(values, "data", key)
         require(isinstance(value, str) and value, f"data.{key}", value, "a text")
 
 
 def _curves(values: dict[str, Any], epochs: int) -> dict[str, list[float]]:
-    entry(values, "curves", "train_loss")
+    require_entry(values, "curves", "train_loss")
     measured = " or ".join(map(repr, TEST_CURVES))
     require(TEST_CURVES.keys() & values["curves"].keys(), "curves", values["curves"], f"an object with {measured}")
     curves = {name: _losses(f"curves.{name}", curve) for name, curve in values["curves"].items()}

@@ -1,4 +1,4 @@
-"""What a run of training is: a `Spec` holds everything that decides its result."""
+"""A `Spec`: everything that decides the result of a run of training."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,9 @@ from typing import Any
 from adai.records.values import RecordError, canonical, is_integer, is_number, require, short_hash
 
 SCALES = ("smoke", "laptop", "colab", "paper")
-PRECISIONS = ("fp32", "mixed")
-CROPS = ("padded", "resized")
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-"""What an experiment may be called: it names a folder, and a foreign record must not reach outside of it."""
+_PRECISIONS = ("fp32", "mixed")
+_CROPS = ("padded", "resized")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")  # an experiment names a folder: a foreign record must not reach out of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class Spec:
         augment: train on random crops and mirror images (`adai.data.augment`).
         clip: the largest norm of a gradient, all parameters together; longer ones are shortened to it.
         bptt: tokens after which backpropagation through a text is cut off; only for texts, and demanded there.
-        crop: what is cropped, if so: images `padded` by four pixels, or boxes of any size and shape, `resized`.
+        crop: how `augment` crops: images `padded` by four pixels, or boxes of any size and shape, `resized`.
         top5: measure the top-5 test error, too: the share of examples whose class is not among the five most likely.
 
     Raises:
@@ -81,13 +80,13 @@ class Spec:
         require(is_number(lr) and lr > 0, "hyperparameters['lr']", lr, "a positive number")
 
     def _requirements(self) -> Iterator[tuple[str, bool, str]]:
-        """Yield each field's name, whether its value may be, and what may."""
+        """Yield each field's name, whether its value is valid, and what is valid."""
         for name in ("experiment", "dataset", "model", "optimizer"):
             value = getattr(self, name)
-            yield name, isinstance(value, str) and NAME.fullmatch(value) is not None, "a lower-case name"
-        for name, choices in (("scale", SCALES), ("precision", PRECISIONS), ("crop", CROPS)):
+            yield name, isinstance(value, str) and _NAME.fullmatch(value) is not None, "a lower-case name"
+        for name, choices in (("scale", SCALES), ("precision", _PRECISIONS), ("crop", _CROPS)):
             yield name, getattr(self, name) in choices, f"one of {', '.join(choices)}"
-        yield "crop", self.augment is True or self.crop == CROPS[0], f"{CROPS[0]} in a run that does not augment"
+        yield "crop", self.augment is True or self.crop == _CROPS[0], f"{_CROPS[0]} in a run that does not augment"
         for name in ("keep_weights", "augment", "top5"):
             yield name, isinstance(getattr(self, name), bool), "true or false"
         for name in ("hyperparameters", "dataset_options", "model_options"):
@@ -106,12 +105,12 @@ class Spec:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that name this spec; a field at its default does not enter them."""
+        """Return twelve hexadecimal digits that name this spec; a field at its default does not enter them."""
         return short_hash({name: value for name, value in asdict(self).items() if value != _default(name)})
 
     @classmethod
     def from_dict(cls, values: Any) -> "Spec":
-        """Read a spec back from JSON; raise `RecordError` for a missing or foreign field."""
+        """Return a spec read from JSON; raise `RecordError` for a missing, foreign or invalid field."""
         require(isinstance(values, dict), "spec", values, "a dictionary")
         names = {spec_field.name for spec_field in fields(cls)}
         if foreign := sorted(values.keys() - names):

@@ -1,4 +1,4 @@
-"""Values that specs and records hold: what they may be, how they are spelled in JSON, and the hash that names them."""
+"""Values that specs and records hold: what is valid, how they are spelled in JSON, and the hash that names them."""
 
 import hashlib
 import json
@@ -26,8 +26,8 @@ def is_number(value: Any) -> bool:
     return is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def entry(values: dict[str, Any], name: str, key: str) -> Any:
-    """Return one entry of the object that a record has under a name; raise `RecordError` where it is not there."""
+def require_entry(values: dict[str, Any], name: str, key: str) -> Any:
+    """Return one entry of the object that a record has under a name; raise `RecordError` if there is none."""
     entries = values[name]
     require(isinstance(entries, dict) and key in entries, name, entries, f"an object with {key!r}")
     return entries[key]
@@ -40,10 +40,10 @@ def short_hash(values: dict[str, Any]) -> str:
 
 
 def canonical(name: str, value: Any) -> Any:
-    """Return a value in its one spelling: lr=1 and lr=1.0, a list and a tuple, are the same run.
+    """Return a value in its one spelling: lr=1 and lr=1.0 are the same run, and so are a list and a tuple.
 
     Raises:
-        RecordError: it is none that JSON can hold.
+        RecordError: JSON cannot hold it.
     """
     if isinstance(value, dict):
         return {str(key): canonical(f"{name}[{key!r}]", entry) for key, entry in value.items()}
@@ -55,7 +55,7 @@ def canonical(name: str, value: Any) -> Any:
 
 
 def nan_to_null(value: Any) -> Any:
-    """Return a value as JSON can hold it: a run that diverged is a result too, and JSON has no NaN."""
+    """Return a value with null for NaN and infinity, which JSON lacks and runs that diverge have."""
     if isinstance(value, dict):
         return {key: nan_to_null(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
