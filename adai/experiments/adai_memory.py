@@ -21,13 +21,13 @@ from typing import Any
 
 from adai.experiments import imagenet, language
 from adai.experiments.base import Inputs
-from adai.experiments.comparison import Estimate, Table, estimated
+from adai.experiments.comparison import Estimate, Table, estimate
 from adai.records import TEST_CURVES, Record, Spec, comparable
 
 VARIANTS: dict[str, dict[str, Any]] = {"short": {"eps": 0.01}, "heavy": {"betas": (0.01, 0.99)}}
-"""What each changes in Adai's settings."""
+"""The hyperparameters of Adai that each variant changes."""
 FIRST_RUNS = {"imagenet": imagenet.runs, "language": language.runs}
-"""The experiments that each is changed in."""
+"""The experiments in which Adai is changed."""
 SEEDS = 3
 HALF = 0.5
 """The share of the distance to SGD that the prediction asks for."""
@@ -40,12 +40,12 @@ LABELS = {
 
 
 def runs(scale: str, given: Inputs, row: str) -> dict[str, Spec]:
-    """The runs at one scale by name, seed by seed; none at scales that only GPUs reach.
+    """Return the runs at one scale by name, seed by seed; none at scales that need a GPU.
 
     Args:
         scale: one of the scales.
         given: the records that chose the rate on the text.
-        row: one of `FIRST_RUNS`, whose runs of Adai these are but for one number.
+        row: one of `FIRST_RUNS`; these are its runs of Adai with one hyperparameter changed.
     """
     if scale not in ("smoke", "laptop"):
         return {}
@@ -60,8 +60,8 @@ def runs(scale: str, given: Inputs, row: str) -> dict[str, Spec]:
     }
 
 
-def by_variant(records: Iterable[Record]) -> dict[str, dict[int, Record]]:
-    """Records by seed, for each of `LABELS`; those of other optimizers are left out.
+def _by_variant(records: Iterable[Record]) -> dict[str, dict[int, Record]]:
+    """Return records by seed for each of `LABELS`, without those of other optimizers.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -79,30 +79,34 @@ def _variant(spec: Spec) -> str:
     return next(changed, "paper")
 
 
-def closed(records: Iterable[Record], variant: str) -> Estimate | None:
-    """The share of Adai's distance to SGD, in the last epoch and at the same seed, that a variant closes.
+def share_closed(records: Iterable[Record], variant: str) -> Estimate | None:
+    """Return the share of Adai's distance to SGD, in the last epoch and at the same seed, that a variant closes.
 
-    0 is Adai as in the paper, 1 is SGD with momentum. None where no seed has all three runs.
+    It is 0 for Adai as in the paper, and 1 for SGD with momentum.
 
     Args:
         records: runs of one scale and data set.
         variant: one of `VARIANTS`.
 
+    Returns:
+        One value a seed; None if no seed has all three runs.
+
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    found = by_variant(records)
+    found = _by_variant(records)
     adai, changed, sgd = (
-        {seed: run.curves[quantity(run)][-1] for seed, run in found[name].items()} for name in ("paper", variant, "sgd")
+        {seed: run.curves[_judged_curve(run)][-1] for seed, run in found[name].items()}
+        for name in ("paper", variant, "sgd")
     )
-    return estimated(
+    return estimate(
         (adai[seed] - changed[seed]) / (adai[seed] - sgd[seed])
         for seed in sorted(adai.keys() & changed.keys() & sgd.keys())
     )
 
 
 def verdict(records: Iterable[Record], variant: str) -> str:
-    """What became of the prediction, in one sentence.
+    """Return in one sentence whether a variant closes the share that was predicted.
 
     Args:
         records: runs of one scale and data set.
@@ -111,7 +115,7 @@ def verdict(records: Iterable[Record], variant: str) -> str:
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    share = closed(records, variant)
+    share = share_closed(records, variant)
     if share is None or share.interval is None:
         return f"*{LABELS[variant]}: the share of the distance that it closes*: not run yet."
     low, high = share.interval
@@ -125,8 +129,8 @@ def verdict(records: Iterable[Record], variant: str) -> str:
     )
 
 
-def quantity(record: Record) -> str:
-    """The name of the curve that a run is judged by."""
+def _judged_curve(record: Record) -> str:
+    """Return the name of the curve by which a run is judged."""
     return next(name for name in TEST_CURVES if name in record.curves)
 
 
@@ -135,11 +139,11 @@ class Memory(Table):
 
     def __init__(self, records: Iterable[Record]) -> None:
         records = list(records)
-        self.variants = by_variant(records)
+        self.variants = _by_variant(records)
         self.title = f"last epoch, {records[0].data['label'] if records else 'no data'}"
 
     def cells(self) -> list[list[str]]:
-        """One line for each of `LABELS`; what nobody has run yet is empty."""
+        """Return one line for each of `LABELS`, with empty cells where nothing has been run yet."""
         lines = [["optimizer", "seeds", "training loss", "on the test set", "seed by seed"]]
         for name, label in LABELS.items():
             runs = [run for _, run in sorted(self.variants[name].items())]
@@ -147,14 +151,14 @@ class Memory(Table):
                 lines.append([label, "0", "", "", ""])
                 continue
             loss = fmean(run.curves["train_loss"][-1] for run in runs)
-            tested = [run.curves[quantity(run)][-1] for run in runs]
+            tested = [run.curves[_judged_curve(run)][-1] for run in runs]
             each = ", ".join(f"{value:.1f}" for value in tested)
-            lines.append([label, str(len(runs)), f"{loss:.3f}", str(estimated(tested)), each])
+            lines.append([label, str(len(runs)), f"{loss:.3f}", str(estimate(tested)), each])
         return lines
 
 
 def table(records: Iterable[Record]) -> Memory:
-    """Training loss, and error or perplexity, of each of `LABELS`.
+    """Return training loss, and error or perplexity, of each of `LABELS`.
 
     Raises:
         RecordError: the records are of several scales or data sets.

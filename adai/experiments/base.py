@@ -1,24 +1,42 @@
-"""What an experiment is, and what its runs may depend on beside their scale."""
+"""What an experiment is, what its runs depend on besides their scale, and what they have in common."""
 
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from adai.experiments.comparison import Table
 from adai.records import Measurement, Record, RecordError, Result, Spec, default_folder, load
 
 
+class Fields(TypedDict, total=False):
+    """Fields of a `Spec` that an experiment gives to many of its runs, as keyword arguments."""
+
+    dataset: str
+    model: str
+    hyperparameters: dict[str, Any]
+    epochs: int
+    batch_size: int
+    dataset_options: dict[str, Any]
+    model_options: dict[str, Any]
+    milestones: tuple[float, ...]
+    precision: str
+    keep_weights: bool
+    augment: bool
+    crop: str
+    top5: bool
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """What the runs of an experiment depend on beside their scale.
+    """What the runs of an experiment depend on besides their scale.
 
     Args:
-        folder: the records that the runs are filed in: where a rate is chosen, those of the runs that choose it. None
-            where nothing has been run.
-        label: of the files of CIFAR, where they are not the published ones; it enters the spec.
-        elsewhere: more records, for what another scale has chosen and the folder does not have.
+        folder: the records folder that the runs are filed in. Runs whose rate is chosen find there the records of the
+            runs that choose it. None if nothing has been run.
+        label: of CIFAR's files, if they are not the published ones; it enters the spec.
+        elsewhere: a second records folder, for what was chosen at another scale and is not in the first.
     """
 
     folder: Path | None = None
@@ -27,7 +45,7 @@ class Inputs:
 
     @classmethod
     def at(cls, folder: Path | None = None) -> "Inputs":
-        """Return the inputs of runs filed in a folder, by default the book's; ``ADAI_LABEL`` gives the label."""
+        """Return the inputs of runs that are filed in a folder, by default the book's; ``ADAI_LABEL`` is the label."""
         try:
             book = default_folder()
         except RecordError:
@@ -35,7 +53,7 @@ class Inputs:
         return cls(folder or book, os.environ.get("ADAI_LABEL"), elsewhere=book)
 
     def records(self, experiment: str, scale: str) -> list[Record]:
-        """Return the folder's records of an experiment at a scale.
+        """Return the folder's records of an experiment at a scale; none without a folder.
 
         Raises:
             RecordError: a file is not a record, or they are of several data sets.
@@ -43,23 +61,23 @@ class Inputs:
         return load(experiment, scale=scale, folder=self.folder) if self.folder else []
 
     def records_of_another_scale(self, experiment: str, scale: str) -> list[Record]:
-        """Return these records, or where the folder has none, those elsewhere; raise what `records` raises."""
+        """Return the folder's records, or if it has none, those elsewhere; raise what `records` raises."""
         found = self.records(experiment, scale)
         return found or (load(experiment, scale=scale, folder=self.elsewhere) if self.elsewhere else [])
 
 
 NOTHING = Inputs()
-"""Nothing has been run, and the files are the published ones."""
+"""The inputs where nothing has been run and the files are the published ones."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One that trains.
+    """An experiment that trains.
 
     Args:
         name: also the folder of its records.
-        runs: its runs at a scale by name, such as `digits/adai/0`; none where it does not have the scale.
-        table: shows records of one scale and data set.
+        runs: return its runs at a scale by name, such as `digits/adai/0`; none if it does not have the scale.
+        table: return the table of records of one scale and data set.
     """
 
     name: str
@@ -69,14 +87,15 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Measured:
-    """One that trains nothing.
+    """An experiment that trains nothing: it measures.
 
     Args:
         name: also the folder of its results.
-        runs: its measurements at a scale by name, such as `escape/figure5`; none where it does not have the scale.
-        measure: carries one out; of recorded runs it finds the weights in the records folder that it is given.
-        repeat: repeats a part of a result, and says what differs; it is given the same folder.
-        summary: one line for a result.
+        runs: return its measurements at a scale by name, such as `escape/figure5`; none if it does not have the scale.
+        measure: carry one out, and return what it found in JSON's types. The weights of recorded runs are read from the
+            records folder that it is given.
+        repeat: repeat a part of a result, with the same folder, and return what differs, one sentence each.
+        summary: return one line for a result.
     """
 
     name: str

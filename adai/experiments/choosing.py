@@ -4,45 +4,50 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from adai.experiments.images import scaled
+from adai.experiments.images import round_product
 
-Key = TypeVar("Key")
+_Key = TypeVar("_Key")
 
 
 def grid(start: Sequence[float], found: Mapping[float, float]) -> list[float]:
-    """The rates to be tried: `start`, and beyond the best, one power of ten after the other, until it is inside.
+    """Return the rates to try: `start`, and more powers of ten beyond the best until the best is inside.
 
     Args:
-        start: the rates that are tried in any case, ascending.
+        start: the rates that are always tried, ascending.
         found: the error, or perplexity, of each rate that has been tried.
+
+    Returns:
+        Ascending. The last one or the first one may be new; a further one follows only once that has been tried.
     """
     rates = list(start)
     while all(rate in found for rate in rates):
-        best = lowest({rate: found[rate] for rate in rates})
+        best = argmin({rate: found[rate] for rate in rates})
         if best == rates[0]:
-            rates.insert(0, scaled(best, 0.1))
+            rates.insert(0, round_product(best, 0.1))
         elif best == rates[-1]:
-            rates.append(scaled(best, 10))
+            rates.append(round_product(best, 10))
         else:
             break
     return rates
 
 
-def chosen(start: Mapping[Key, Sequence[float]], found: Mapping[Key, Mapping[float, float]]) -> dict[Key, float]:
-    """The best rate of each whose grid has been tried in full.
+def chosen_rates(
+    start: Mapping[_Key, Sequence[float]], found: Mapping[_Key, Mapping[float, float]]
+) -> dict[_Key, float]:
+    """Return the best rate of each optimizer whose whole `grid` has been tried.
 
     Args:
-        start: by optimizer, say, the rates that are tried in any case.
-        found: for each of them the error of each rate that has been tried.
+        start: by optimizer, or whatever else chooses, the rates that are always tried.
+        found: by the same keys, the error of each rate that has been tried.
     """
     grids = {name: grid(rates, found[name]) for name, rates in start.items()}
     return {
-        name: lowest({rate: found[name][rate] for rate in rates})
+        name: argmin({rate: found[name][rate] for rate in rates})
         for name, rates in grids.items()
         if all(rate in found[name] for rate in rates)
     }
 
 
-def lowest(errors: Mapping[Key, float]) -> Key:
-    """Where the error is lowest; a run that diverged, whose error is not a number, is the last choice."""
+def argmin(errors: Mapping[_Key, float]) -> _Key:
+    """Return the key of the lowest error; NaN, the error of a run that diverged, counts as the highest."""
     return min(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))

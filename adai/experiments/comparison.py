@@ -13,7 +13,7 @@ QUANTITIES = {
     "test_error": "test error (%)",
     "test_perplexity": "test perplexity",
 }
-"""Curves of a record, as an axis names them."""
+"""Curves of a record, with the names that axes show."""
 
 
 @dataclass(frozen=True)
@@ -21,29 +21,29 @@ class Estimate:
     """A mean over seeds.
 
     Args:
-        values: one per seed, at least one; errors in percentage points.
+        values: one per seed, at least one.
     """
 
     values: tuple[float, ...]
 
     @property
     def mean(self) -> float:
-        """The mean over seeds."""
+        """Return the mean over seeds."""
         return fmean(self.values)
 
     @property
     def median(self) -> float:
-        """The median over seeds, which one failed run does not move."""
+        """Return the median over seeds, which one failed run hardly moves."""
         return median(self.values)
 
     @property
     def std(self) -> float | None:
-        """The sample standard deviation; None with fewer than two seeds."""
+        """Return the sample standard deviation; None with fewer than two seeds."""
         return stdev(self.values) if len(self.values) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean by Student's t; None with fewer than two seeds."""
+        """Return the 95 % interval of the mean by Student's t; None with fewer than two seeds."""
         if self.std is None:
             return None
         from scipy.special import stdtrit
@@ -58,13 +58,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """One optimizer of a comparison; a field is None where there is no run to compute it from.
+    """One optimizer of a comparison; a field is None if there is no run to compute it from.
 
     Args:
-        label: the optimizer as a reader knows it.
+        label: the optimizer's name for readers.
         last: test error, or whatever is compared, of the last epoch.
-        best: that of the best epoch of each run, chosen on the test set as the paper does, so optimistic.
-        difference: that of the last epoch minus the baseline's at the same seed.
+        best: the same of each run's best epoch, chosen on the test set as the paper does, so optimistic.
+        difference: the same of the last epoch, minus the baseline's at the same seed.
     """
 
     label: str
@@ -79,7 +79,7 @@ class Table:
     title: str
 
     def cells(self) -> list[list[str]]:
-        """The table as text, its heading first; what nobody has run yet is an empty cell."""
+        """Return the cells as text, line by line, the heading first; empty texts where nothing has been run yet."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -97,30 +97,26 @@ class Table:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Table):
-    """Rows by optimizer, in the experiment's order, with the scale and data set they all share."""
+    """Rows by optimizer, in the experiment's order, and the curve of which they are."""
 
+    title: str
     rows: dict[str, Row]
     baseline: str
-    scale: str | None
-    data: str | None
-    quantity: str = "test_error"
+    quantity: str
 
     def __getitem__(self, optimizer: str) -> Row:
         return self.rows[optimizer]
 
-    @property
-    def title(self) -> str:
-        """What is compared."""
-        return f"{self.quantity.replace('_', ' ')}, {self.data or 'no data'}, scale {self.scale or 'none'}"
-
     def cells(self) -> list[list[str]]:
-        """Errors over seeds, and the difference to the baseline."""
+        """Return for each optimizer the errors over seeds, and their difference to the baseline's."""
         against = f"minus {self.rows[self.baseline].label} [95 %]"
         last, best = (f"{epoch} epoch{', %' if self.quantity == 'test_error' else ''}" for epoch in ("last", "best"))
         lines = [["optimizer", "seeds", last, "median", best, against]]
         for row in self.rows.values():
-            interval = row.difference and row.difference.interval
-            difference = f"{row.difference.mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
+            difference = ""
+            if row.difference and row.difference.interval:
+                low, high = row.difference.interval
+                difference = f"{row.difference.mean:+.2f} [{low:+.2f}, {high:+.2f}]"
             if row.last:
                 errors = [str(len(row.last.values)), str(row.last), f"{row.last.median:.2f}", str(row.best)]
             else:
@@ -132,7 +128,7 @@ class Comparison(Table):
 def compare(
     records: Iterable[Record], labels: Mapping[str, str], baseline: str, quantity: str = "test_error"
 ) -> Comparison:
-    """Compare the test errors of optimizers.
+    """Return the test errors of optimizers side by side, each paired with the baseline's at the same seed.
 
     Args:
         records: runs of one scale and data set.
@@ -144,7 +140,7 @@ def compare(
         RecordError: the records are of several scales or data sets.
     """
     records = comparable(records)
-    errors = {name: {} for name in labels}
+    errors: dict[str, dict[int, list[float]]] = {name: {} for name in labels}
     for record in records:
         errors[record.spec.optimizer][record.spec.seed] = record.curves[quantity]
     rows = {}
@@ -153,12 +149,12 @@ def compare(
         paired = runs.keys() & errors[baseline].keys() if name != baseline else ()
         rows[name] = Row(
             label,
-            last=estimated(curve[-1] for curve in runs.values()),
-            best=estimated(min(curve) for curve in runs.values()),
-            difference=estimated(runs[seed][-1] - errors[baseline][seed][-1] for seed in sorted(paired)),
+            last=estimate(curve[-1] for curve in runs.values()),
+            best=estimate(min(curve) for curve in runs.values()),
+            difference=estimate(runs[seed][-1] - errors[baseline][seed][-1] for seed in sorted(paired)),
         )
-    first = records[0] if records else None
-    return Comparison(rows, baseline, first and first.spec.scale, first and first.data["label"], quantity)
+    data, scale = (records[0].data["label"], records[0].spec.scale) if records else ("no data", "none")
+    return Comparison(f"{quantity.replace('_', ' ')}, {data}, scale {scale}", rows, baseline, quantity)
 
 
 def learning_curves(
@@ -167,7 +163,7 @@ def learning_curves(
     labels: Mapping[str, str],
     quantities: Sequence[str] = ("train_loss", "test_error"),
 ) -> None:
-    """Draw learning curves: the median over seeds, in a band in which all seeds lie, so a failed run shows.
+    """Draw learning curves: the median over seeds, in a band from the lowest to the highest, so a failed run shows.
 
     Args:
         records: runs of one scale and data set.
@@ -194,7 +190,7 @@ def learning_curves(
         axes[0].legend()
 
 
-def estimated(values: Iterable[float]) -> Estimate | None:
-    """A mean over seeds, from one value a seed; None where there is none."""
+def estimate(values: Iterable[float]) -> Estimate | None:
+    """Return the estimate from one value a seed; None if there are no values."""
     values = tuple(values)
     return Estimate(values) if values else None

@@ -1,19 +1,19 @@
-"""What the cases of `escape` should give, by theory, and what they gave: times, rates and their uncertainty."""
+"""Escape times that theory expects in the cases of `escape`, and estimates from those that were measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from adai.experiments.escape import SEED
+from adai.experiments.escape import SEED, Case, WellsCase
 from adai.records import Result
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def effective(case: dict) -> list[tuple[float, float, float]]:
-    """For each coordinate of wells: time in units of u that a step takes, temperature, and inertia beta_1.
+def effective_parameters(case: WellsCase) -> list[tuple[float, float, float]]:
+    """Return for each coordinate the time of a step in units of u, the temperature, and the inertia beta_1.
 
     In u = sqrt(k) theta every well has the same shape, so these three numbers are all that an optimizer still decides,
     once its second moments have settled at the variance of the noise.
@@ -33,12 +33,16 @@ def effective(case: dict) -> list[tuple[float, float, float]]:
     return found
 
 
-def expected(case: dict, rim: float = 0.5) -> list[float]:
-    """Mean steps until each coordinate of wells is beyond its rim, exact for the diffusion: no barrier need be high.
+def expected_steps(case: WellsCase, rim: float = 0.5) -> list[float]:
+    """Return the mean steps until each coordinate is beyond its rim, exact for the diffusion: no barrier need be high.
 
-    Infinite for a coordinate that has no exit, and for a particle without inertia where noise vanishes on the way.
+    They are infinite for a coordinate that has no exit, and without inertia if noise vanishes on the way.
+
+    Args:
+        case: the double wells.
+        rim: where a coordinate counts as outside, in u.
     """
-    numbers = enumerate(effective(case))
+    numbers = enumerate(effective_parameters(case))
     return [
         math.inf
         if j in case["bound"]
@@ -49,24 +53,24 @@ def expected(case: dict, rim: float = 0.5) -> list[float]:
 
 @cache
 def _first_passage(profile: str, T: float, M: float, inert: bool, rim: float) -> float:
-    """Mean time in units of u; by quadrature without inertia, else from the backward equation in phase space."""
+    """Return the mean time in units of u: by quadrature, or with inertia by the backward equation in phase space."""
     import numpy as np
 
     from adai.theory.kramers import passage_time, phase_space_time
 
     bend = 3**-0.5
-    shape = {
+    shapes: dict[str, Callable[[Any], Any]] = {
         "constant": lambda u: np.ones_like(u),
         "stepped": lambda u: 0.75 + np.sign(np.round(np.abs(u) - bend, 9)) / 4,  # the mean at the jump itself
         "curvature": lambda u: np.abs(3 * u**2 - 1) / 2,
-    }[profile]
+    }
     wall = rim - 2.75 * (rim + bend)  # so that a face of either grid lies at the point of inflection
 
     def slope(u: Any) -> Any:
         return u**3 - u
 
     def D(u: Any) -> Any:
-        return T * shape(u)
+        return T * shapes[profile](u)
 
     if inert:
         cells = (352, 80) if profile == "stepped" else (176, 44)
@@ -74,26 +78,26 @@ def _first_passage(profile: str, T: float, M: float, inert: bool, rim: float) ->
     return math.inf if profile == "curvature" else passage_time(slope, -1.0, rim, wall, D, kinks=(-bend, bend))
 
 
-def cases(result: Result, **wanted: Any) -> list[tuple[dict, "np.ndarray"]]:
-    """Settings and steps of the cases of a result whose settings have these values, in their order."""
+def cases(result: Result, **wanted: Any) -> list[tuple[Case, "np.ndarray"]]:
+    """Return the cases of a result whose settings have these values, each with its steps, in their order."""
     import numpy as np
 
     pairs = zip(result.spec.settings["cases"], result.found, strict=True)
     return [(case, np.array(steps)) for case, steps in pairs if all(case[k] == v for k, v in wanted.items())]
 
 
-def ratio(case: dict, steps: "np.ndarray") -> tuple[float, float]:
-    """Mean time of a case of wells over what is expected of the first coordinate, and its standard error."""
-    exact = expected(case)[0]
+def ratio(case: WellsCase, steps: "np.ndarray") -> tuple[float, float]:
+    """Return the mean time over the first coordinate's `expected_steps`, and the standard error of this ratio."""
+    exact = expected_steps(case)[0]
     return float(steps.mean() / exact), float(steps.std(ddof=1) / exact / len(steps) ** 0.5)
 
 
 def redrawn_means(steps: "np.ndarray", draws: int) -> "np.ndarray":
-    """Mean steps of runs as they are, and of as many runs drawn from them anew, with replacement.
+    """Return mean steps of the runs as they are, and of as many runs redrawn from them with replacement.
 
     Args:
         steps: shape (points, runs).
-        draws: how often to draw; from a fixed seed.
+        draws: how often they are redrawn, from a fixed seed.
 
     Returns:
         Shape (1 + draws, points); the first row has the runs' own means.
@@ -106,15 +110,15 @@ def redrawn_means(steps: "np.ndarray", draws: int) -> "np.ndarray":
 
 
 def rate(steps: Sequence[int], max_steps: int) -> tuple[float, float, float]:
-    """Escapes per step, and its 95 % interval, from steps of which some may have been cut off.
+    """Return the rate of escape per step and the two ends of its 95 % interval; some particles may be cut off.
 
-    The estimate is the most likely rate of exponential times: those who left, over all the steps that anyone was
-    inside. The interval is exact where nothing is cut off. (119) has n - 2 in place of n, (120) an interval that is
-    symmetric.
+    The estimate is the most likely rate of exponential times: the number of particles that left, over the steps that
+    all of them spent inside. The interval is exact if nothing is cut off. Equation (119) has n - 2 in place of n, and
+    (120) a symmetric interval.
 
     Args:
-        steps: when each particle left, 0 for one that had not after `max_steps`.
-        max_steps: where the particles were given up.
+        steps: when each particle left, 0 if it had not left after `max_steps`.
+        max_steps: when the particles were given up.
     """
     from scipy.special import gammaincinv
 

@@ -20,19 +20,19 @@ from statistics import fmean
 from typing import Any
 
 from adai.experiments import images
-from adai.experiments.base import NOTHING, Inputs
+from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.experiments.comparison import Estimate, Table, compare, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
 
 LABELS = {"adai": "Adai", "sgd": "SGD M", "adam": "Adam"}
-"""In the order of the paper's table, with its labels."""
+"""The optimizers in the order of the paper's table, with its labels."""
 ERRORS = {"top1": "test_error", "top5": "test_top5_error"}
-"""The curves of a record, by the paper's names of the errors."""
-RECIPE = {"milestones": (0.3, 0.6, 0.9), "augment": True, "crop": "resized", "top5": True}
-SIZES: dict[str, dict[str, Any]] = {
+"""The paper's names of the errors, and the curves of a record that have them."""
+RECIPE: Fields = {"milestones": (0.3, 0.6, 0.9), "augment": True, "crop": "resized", "top5": True}
+SEEDS = {"smoke": 1, "laptop": 3, "colab": 1, "paper": 1}
+SIZES: dict[str, Fields] = {
     "smoke": {
-        "seeds": 1,
         "dataset": "tiny_imagenet",
         "dataset_options": {"classes": 8, "limit": 128},
         "model": "resnet14",
@@ -41,7 +41,6 @@ SIZES: dict[str, dict[str, Any]] = {
         "batch_size": 32,
     },
     "laptop": {
-        "seeds": 3,
         "dataset": "tiny_imagenet",
         "dataset_options": {"classes": 50, "limit": 25_000 - images.HELD_OUT},
         "model": "resnet14",
@@ -51,7 +50,6 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     # Three runs in about an hour on a T4, estimated, not measured.
     "colab": {
-        "seeds": 1,
         "dataset": "tiny_imagenet",
         "model": "resnet50",
         "model_options": {"classes": 200},
@@ -60,7 +58,6 @@ SIZES: dict[str, dict[str, Any]] = {
         "precision": "mixed",
     },
     "paper": {
-        "seeds": 1,
         "dataset": "imagenet",
         "model": "resnet50",
         "epochs": 100,
@@ -71,37 +68,40 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
-    """The runs at one scale by name, seed by seed."""
-    size = dict(SIZES[scale])
-    seeds = size.pop("seeds")
+    """Return the runs at one scale by name, seed by seed."""
     return {
         f"imagenet/{optimizer}/{seed}": Spec(
             experiment="imagenet",
             scale=scale,
             optimizer=optimizer,
-            hyperparameters={name: setting.value for name, setting in settings(optimizer, "imagenet").items()},
             seed=seed,
-            **size,
-            **RECIPE,
+            **(RECIPE | SIZES[scale] | {"hyperparameters": _hyperparameters(optimizer)}),
         )
-        for seed in range(seeds)
+        for seed in range(SEEDS[scale])
         for optimizer in LABELS
     }
 
 
+def _hyperparameters(optimizer: str) -> dict[str, Any]:
+    return {name: setting.value for name, setting in settings(optimizer, "imagenet").items()}
+
+
 def difference(records: Iterable[Record], name: str, baseline: str, error: str = "top1") -> Estimate | None:
-    """Error of the last epoch of one optimizer minus that of another at the same seed; None without a pair of runs.
+    """Return the last epoch's error of one optimizer minus another's at the same seed; None without a pair of runs.
 
     Args:
         records: runs of one scale and data set.
         name, baseline: two of `LABELS`.
         error: ``"top1"`` or ``"top5"``.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
     """
     return compare(records, LABELS, baseline, ERRORS[error])[name].difference
 
 
 class Errors(Table):
-    """Top-1 and top-5 errors, of the last epoch and of the best one, and what a run took."""
+    """Top-1 and top-5 errors, of the last epoch and of the best one, training losses, and minutes a run."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = comparable(records)
@@ -109,7 +109,7 @@ class Errors(Table):
         self.title = self.errors["top1"].title
 
     def cells(self) -> list[list[str]]:
-        """One line for each optimizer; in brackets the best epoch, chosen on the test set as the paper does."""
+        """Return one line for each optimizer; in brackets the best epoch, chosen on the test set as the paper does."""
         lines = [["optimizer", "seeds", "top-1, %", "(best)", "top-5, %", "(best)", "training loss", "minutes"]]
         for name, label in LABELS.items():
             runs = [record for record in self.records if record.spec.optimizer == name]
@@ -125,7 +125,7 @@ class Errors(Table):
 
 
 def table(records: Iterable[Record]) -> Errors:
-    """Top-1 and top-5 test errors over seeds.
+    """Return top-1 and top-5 test errors over seeds.
 
     Raises:
         RecordError: the records are of several scales or data sets.

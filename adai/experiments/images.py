@@ -1,4 +1,4 @@
-"""What the experiments on images share: data, network and length of a run at each scale, fixed in one place.
+"""Data, network and length of a run at each scale, which the experiments on images share.
 
 **Laptop.** For the first row of Table 1: a ResNet of the paper's family, quarter width and one block a stage (309
 thousand parameters), on CIFAR-10 at 16 × 16 pixels, 45,000 of the 50,000 training images, no augmentation; the other
@@ -9,10 +9,14 @@ candidates, then one run each of Adam and Adai. Three properties were asked for:
 than 10,000 steps (Adai's longest memory is 1/eps = 1,000), and takes about five minutes on one core.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from adai.experiments.base import Fields
 from adai.optim import settings
 from adai.records import Spec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing since Python 3.11
 
 LABELS = {
     "adaiw": "AdaiW",
@@ -34,7 +38,7 @@ JPEG_COPY = "CIFAR-10 (JPEG copy)"
 """Label of the copy that the committed records were made from: all images, each re-encoded as a JPEG."""
 
 
-def _smoke(model: str, width: int) -> dict[str, Any]:
+def _smoke(model: str, width: int) -> Fields:
     return {
         "dataset": "cifar10",
         "dataset_options": {"size": 16, "limit": 512},
@@ -44,8 +48,8 @@ def _smoke(model: str, width: int) -> dict[str, Any]:
     }
 
 
-def _paper(dataset: str, model: str) -> dict[str, Any]:
-    # The paper prints neither epochs nor precision: its schedules read as those of 200, on GPUs we take mixed.
+def _paper(dataset: str, model: str) -> Fields:
+    # The paper prints neither epochs nor precision: its schedules read as those of 200 epochs; on GPUs we take mixed.
     many = dataset == "cifar100"
     return {
         "dataset": dataset,
@@ -58,7 +62,7 @@ def _paper(dataset: str, model: str) -> dict[str, Any]:
     }
 
 
-SIZES: dict[str, dict[str, dict[str, Any]]] = {
+SIZES: dict[str, dict[str, Fields]] = {
     "resnet18": {
         "smoke": _smoke("resnet10", width=4),
         "laptop": {
@@ -94,7 +98,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "densenet121": {"smoke": _smoke("densenet121", width=4), "paper": _paper("cifar100", "densenet121")},
     "googlenet": {"smoke": _smoke("googlenet", width=12), "paper": _paper("cifar100", "googlenet")},
 }
-"""Each row of Table 1, by the paper's network, and one with many classes: data, network and length at each scale."""
+"""The rows of Table 1, by the paper's network, and one with many classes: data, network and length at each scale."""
 FIRST_ROW = next(iter(SIZES))
 
 
@@ -106,9 +110,9 @@ def spec(
     row: str = FIRST_ROW,
     *,
     label: str | None = None,
-    **changes: Any,
+    **changes: "Unpack[Fields]",
 ) -> Spec:
-    """One run at a scale, with the paper's settings for CIFAR where nothing else is said.
+    """Return the spec of a run at a scale, with the paper's settings for CIFAR except what is given.
 
     Args:
         experiment: the table of runs it belongs to.
@@ -116,8 +120,8 @@ def spec(
         optimizer: a name in `adai.optim.OPTIMIZERS`.
         seed: of the run.
         row: one of `SIZES`.
-        label: of the files of CIFAR where they are not the published ones, as `adai.data.cifar.load` demands.
-        changes: other fields of the spec; `hyperparameters` and `dataset_options` are laid over the usual ones.
+        label: of CIFAR's files if they are not the published ones, as `adai.data.cifar.load` demands.
+        changes: other fields of the spec; `hyperparameters` and `dataset_options` are merged with the usual ones.
     """
     size = SIZES[row][scale]
     values = {name: setting.value for name, setting in settings(optimizer, "cifar").items()}
@@ -125,12 +129,16 @@ def spec(
     options = size.get("dataset_options", {}) | changes.pop("dataset_options", {})
     if label and size["dataset"].startswith("cifar"):
         options |= {"label": label}
-    fields = {"batch_size": BATCH_SIZE} | size | {"dataset_options": options} | changes
-    return Spec(
-        experiment=experiment, scale=scale, optimizer=optimizer, seed=seed, hyperparameters=hyperparameters, **fields
-    )
+    fields: Fields = {
+        "batch_size": BATCH_SIZE,
+        **size,
+        "dataset_options": options,
+        "hyperparameters": hyperparameters,
+        **changes,
+    }
+    return Spec(experiment=experiment, scale=scale, optimizer=optimizer, seed=seed, **fields)
 
 
-def scaled(value: float, factor: float) -> float:
-    """Their product to twelve digits, so that 0.001 times 0.1 is 0.0001, and a spec has one spelling."""
+def round_product(value: float, factor: float) -> float:
+    """Return the product to twelve digits, so that 0.001 times 0.1 is 0.0001, and a spec has one spelling."""
     return float(f"{value * factor:.12g}")

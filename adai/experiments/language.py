@@ -19,34 +19,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adai.experiments import choosing
-from adai.experiments.base import NOTHING, Inputs
+from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.experiments.comparison import Comparison, Table, compare, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
 
 LABELS = {"adai": "Adai", "sgd": "SGD M", "adam": "Adam"}
 SEED = 2000
-"""Of the runs that choose."""
+"""The seed of the runs that choose."""
 START = {"adai": (1, 10, 100), "sgd": (0.1, 1, 10), "adam": (1e-4, 1e-3, 1e-2)}
-"""The rates that are tried in any case. Adai's are those of SGD in its own unit, ten times as large at momentum 0.9."""
-SIZES: dict[str, dict[str, Any]] = {
+"""The rates that are always tried. Adai's are those of SGD in its own unit, ten times as large at momentum 0.9."""
+RECIPE: Fields = {"dataset": "ptb", "model": "lstm", "batch_size": 20, "milestones": ()}
+SEEDS = {"smoke": 1, "laptop": 5, "colab": 1, "paper": 3}
+SIZES: dict[str, Fields] = {
     "smoke": {
-        "seeds": 1,
         "epochs": 1,
         "dataset_options": {"limit": 1400},
         "model_options": {"width": 8, "layers": 1, "tied": True},
     },
     "laptop": {
-        "seeds": 5,
         "epochs": 5,
         "dataset_options": {"limit": 232_000},
         "model_options": {"width": 100, "layers": 1, "dropout": 0.2, "tied": True},
     },
-    "colab": {"seeds": 1, "epochs": 20, "precision": "mixed"},
-    "paper": {"seeds": 3, "epochs": 39},
+    "colab": {"epochs": 20, "precision": "mixed"},
+    "paper": {"epochs": 39},
 }
 CHOSEN_AT = {"laptop": "laptop", "colab": "laptop", "paper": "paper"}
-"""The scale of the runs that choose; smoke runs take whatever rate is in the middle of `START`."""
+"""The scale of the runs that choose; smoke runs take the rate in the middle of `START`."""
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
@@ -60,28 +60,33 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
         return _results(scale, rates)
     chooses = CHOSEN_AT[scale] == scale
     kept = (given.records if chooses else given.records_of_another_scale)("language", CHOSEN_AT[scale])
-    found, first = perplexities(kept), {}
+    found = perplexities(kept)
+    choosing_runs: dict[str, Spec] = {}
     if chooses:
-        first = {
+        choosing_runs = {
             f"language/choose/{optimizer}/{lr:g}": _spec(scale, optimizer, lr, SEED)
             for optimizer in LABELS
             for lr in choosing.grid(START[optimizer], found[optimizer])
         }
-    return first | _results(scale, chosen(found))
+    return choosing_runs | _results(scale, chosen_rates(found))
 
 
-def perplexities(kept: Iterable[Record]) -> dict[str, dict[float, float]]:
-    """The last validation perplexity of the runs that choose, by optimizer and rate."""
+def perplexities(records: Iterable[Record]) -> dict[str, dict[float, float]]:
+    """Return the last validation perplexity of the runs that choose, by optimizer and rate."""
     found: dict[str, dict[float, float]] = {optimizer: {} for optimizer in LABELS}
-    for record in kept:
+    for record in records:
         if record.spec.seed == SEED:
             found[record.spec.optimizer][record.spec.hyperparameters["lr"]] = record.curves["valid_perplexity"][-1]
     return found
 
 
-def chosen(found: Mapping[str, Mapping[float, float]]) -> dict[str, float]:
-    """The best rate of each optimizer whose grid has been tried in full, from `perplexities`."""
-    return choosing.chosen(START, found)
+def chosen_rates(found: Mapping[str, Mapping[float, float]]) -> dict[str, float]:
+    """Return the best rate of each optimizer whose whole grid has been tried.
+
+    Args:
+        found: from `perplexities`.
+    """
+    return choosing.chosen_rates(START, found)
 
 
 class Choice(Table):
@@ -89,12 +94,12 @@ class Choice(Table):
 
     title = f"validation perplexity of the last epoch, seed {SEED}; * marks the rate chosen"
 
-    def __init__(self, kept: Iterable[Record]) -> None:
-        self.found = perplexities(comparable(kept))
-        self.best = chosen(self.found)
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.found = perplexities(comparable(records))
+        self.best = chosen_rates(self.found)
 
     def cells(self) -> list[list[str]]:
-        """One line for each optimizer; what nobody has run yet is empty."""
+        """Return one line for each optimizer, with empty cells where nothing has been run yet."""
         grids = {optimizer: choosing.grid(START[optimizer], self.found[optimizer]) for optimizer in LABELS}
         rates = sorted({rate for rates in grids.values() for rate in rates})
         lines = [["optimizer", *(f"{rate:g}" for rate in rates)]]
@@ -104,41 +109,41 @@ class Choice(Table):
         return lines
 
 
-def results(kept: Iterable[Record]) -> list[Record]:
-    """Those of the records that are on seeds which took no part in choosing."""
-    return [record for record in kept if record.spec.seed != SEED]
+def results(records: Iterable[Record]) -> list[Record]:
+    """Return the records whose seeds took no part in choosing."""
+    return [record for record in records if record.spec.seed != SEED]
 
 
-def comparison(kept: Iterable[Record], baseline: str = "sgd", quantity: str = "test_perplexity") -> Comparison:
-    """Each optimizer at its own rate over seeds, and its difference to the baseline at the same seed.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
-    return compare(results(kept), LABELS, baseline, quantity)
-
-
-def table(kept: Iterable[Record]) -> Table:
-    """The perplexities that choose while there is nothing else; then the comparison.
+def comparison(records: Iterable[Record], baseline: str = "sgd", quantity: str = "test_perplexity") -> Comparison:
+    """Return each optimizer's perplexities at its own rate, and its difference to the baseline at the same seed.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    kept = list(kept)
-    return comparison(kept) if results(kept) else Choice(kept)
+    return compare(results(records), LABELS, baseline, quantity)
 
 
-def figure(kept: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw learning curves: the median over seeds, in a band in which all seeds lie, so a failed run shows.
+def table(records: Iterable[Record]) -> Table:
+    """Return the comparison once there are results, before that the perplexities that choose.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    records = list(records)
+    return comparison(records) if results(records) else Choice(records)
+
+
+def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw the learning curves of the results, as `learning_curves`.
 
     Args:
-        kept: runs of one scale and data set.
+        records: runs of one scale and data set.
         axes: two matplotlib axes, for the training loss and the test perplexity.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    learning_curves(results(kept), axes, LABELS, ("train_loss", "test_perplexity"))
+    learning_curves(results(records), axes, LABELS, ("train_loss", "test_perplexity"))
     for axis in axes:  # a few epochs, within a factor of ten
         axis.set_yscale("linear")
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -147,25 +152,19 @@ def figure(kept: Iterable[Record], axes: Sequence[Any]) -> None:
 def _results(scale: str, rates: Mapping[str, float]) -> dict[str, Spec]:
     return {
         f"language/{optimizer}/{seed}": _spec(scale, optimizer, lr, seed)
-        for seed in range(SIZES[scale]["seeds"])
+        for seed in range(SEEDS[scale])
         for optimizer, lr in rates.items()
     }
 
 
 def _spec(scale: str, optimizer: str, lr: float, seed: int) -> Spec:
-    size = {name: value for name, value in SIZES[scale].items() if name != "seeds"}
-    paper = {name: setting.value for name, setting in settings(optimizer, "ptb").items()}
+    paper: dict[str, Any] = {name: setting.value for name, setting in settings(optimizer, "ptb").items()}
     return Spec(
         experiment="language",
         scale=scale,
-        dataset="ptb",
-        model="lstm",
         optimizer=optimizer,
-        hyperparameters=paper | {"lr": lr},
         seed=seed,
-        batch_size=20,
         bptt=35,
         clip=1,
-        milestones=(),
-        **size,
+        **(RECIPE | SIZES[scale] | {"hyperparameters": paper | {"lr": lr}}),
     )

@@ -22,11 +22,11 @@ from adai.records import Record, Spec, comparable
 
 TIMES_LONGER = 5
 FIRST_DROP = Spec.milestones[0]
-"""Where Table 1's schedule drops the rate first, as a fraction of its epochs."""
+"""When Table 1's schedule first drops the rate, as a fraction of its epochs."""
 RUNS = {"adam/1": ("adam", 0.001), "adai/1": ("adai", 1.0), "adai/0.5": ("adai", 0.5), "adai/0.2": ("adai", 0.2)}
-"""Optimizer and learning rate, by the multiple of the paper's rate."""
-PAPERS = (1.0, 0.5)
-"""The rates that the paper names for Adai, and that its two sentences are judged by."""
+"""Optimizer and learning rate, by names that end in the multiple of the paper's rate."""
+PAPER_RATES = (1.0, 0.5)
+"""The rates that the paper names for Adai, and by which its two sentences are judged."""
 LABELS = {
     ("adai", 1.0): "Adai",
     ("adai", 0.5): "Adai, half the rate",
@@ -36,7 +36,7 @@ LABELS = {
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
-    """The runs at one scale by name; none where the experiment does not have the scale."""
+    """Return the runs at one scale by name; none if the experiment does not have the scale."""
     row = "vgg16" if scale == "paper" else images.FIRST_ROW
     sizes = images.SIZES[row]
     if scale not in sizes:
@@ -59,7 +59,7 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
 
 
 class Ends(Table):
-    """Where each run ends, and how soon it is as low as another one ever gets."""
+    """Each run's last and lowest training loss, and when it is first below Adam's lowest."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         records = comparable(records)
@@ -67,14 +67,14 @@ class Ends(Table):
         self.title = f"training loss, {records[0].data['label'] if records else 'no data'}"
 
     def cells(self) -> list[list[str]]:
-        """Last and lowest training loss of an epoch, and the first epoch below Adam's lowest."""
+        """Return one line for each of `LABELS`; training losses are means over an epoch."""
         adam = self.curves.get(("adam", 0.001))
         lines = [["optimizer", "epochs", "last epoch", "lowest", "first epoch below Adam's lowest"]]
         for key, label in LABELS.items():
             if (curve := self.curves.get(key)) is None:
                 lines.append([label, "0", "", "", ""])
                 continue
-            below = first_below(curve, min(adam)) if adam and curve is not adam else None
+            below = _first_below(curve, min(adam)) if adam and curve is not adam else None
             lines.append(
                 [label, str(len(curve)), f"{curve[-1]:.3g}", f"{min(curve):.3g}", "" if below is None else str(below)]
             )
@@ -96,7 +96,7 @@ class Ratios(NamedTuple):
 
 
 def ratios(records: Iterable[Record]) -> dict[float, Ratios]:
-    """Adai's losses against Adam's, by Adai's rate; none where either run is missing.
+    """Return how Adai's losses compare with Adam's, by Adai's rate, for rates at which both runs exist.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -114,10 +114,13 @@ def ratios(records: Iterable[Record]) -> dict[float, Ratios]:
 
 
 def spread(records: Iterable[Record]) -> float | None:
-    """Standard deviation over seeds of the log training loss before the first drop, pooled over optimizers.
+    """Return the standard deviation over seeds of the log training loss before the first drop, pooled over optimizers.
 
-    It tells what two runs differ by through luck, from repeated runs at the same fixed rate, those of Table 1; the mean
-    over these epochs is one value a run. None where no optimizer has two seeds.
+    It is what two runs differ by through luck alone, from repeated runs at the same fixed rate, those of Table 1. The
+    mean over these epochs is one value a run.
+
+    Returns:
+        None if no optimizer has two seeds.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -130,13 +133,13 @@ def spread(records: Iterable[Record]) -> float | None:
     return math.sqrt(sum(n * v for n, v in pairs) / sum(n for n, _ in pairs)) if pairs else None
 
 
-def first_below(curve: Sequence[float], level: float) -> int | None:
-    """The first epoch, counted from 1, whose value is below a level; None where none is."""
+def _first_below(curve: Sequence[float], level: float) -> int | None:
+    """Return the first epoch, counted from 1, whose value is below a level; None if none is."""
     return next((epoch for epoch, value in enumerate(curve, 1) if value < level), None)
 
 
 def table(records: Iterable[Record]) -> Ends:
-    """Training losses at the end.
+    """Return the table of training losses at the end.
 
     Raises:
         RecordError: the records are of several scales or data sets.

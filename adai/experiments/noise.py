@@ -47,33 +47,32 @@ if TYPE_CHECKING:
 
 SEEDS = range(5)
 WIDTH = 10
-TRAINING = {"lr": 0.1, "momentum": 0.9, "batch": 100, "steps": 18_000}
+LAST_STEP = 18_000
+TRAINING = {"lr": 0.1, "momentum": 0.9, "batch": 100, "steps": LAST_STEP}
 """SGD; the rate falls to a tenth at 40 % and 80 % of the steps, as in the paper's other experiments."""
-LAST = TRAINING["steps"]
 BATCHES = (1, 4, 16, 64, 256)
 TAILS = {"batches": list(BATCHES), "draws": 3000, "vectors": 1000, "vectors_fitted": 6}
 RESNET_TAILS = {"batches": [16, 128], "draws": 600, "directions": 6, "elements": 4000, "vectors_fitted": 6}
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Measurement]:
-    """The measurements at one scale by name; none at `colab`."""
+    """Return the measurements at one scale by name; none at `colab`."""
     if scale == "colab":
         return {}
     if scale == "smoke":
-        short = {"steps": 20}, {"draws": 40, "vectors": 20, "vectors_fitted": 1, "batches": [1, 16]}
-        (run,) = (spec for name, spec in digits.runs(scale).items() if name == "digits/sgd/0")
-        few = {"batches": [4], "draws": 12, "directions": 1, "elements": 100, "vectors_fitted": 1}
-        parts = {"seed-0": _settings(0, [0, 20], dataset="digits", training=short[0], how=short[1])}
-        parts |= {"run-0": _of_run(run, few)}
+        few = {"draws": 40, "vectors": 20, "vectors_fitted": 1, "batches": [1, 16]}
+        parts = {"seed-0": _settings(0, [0, 20], dataset="digits", training={"steps": 20}, how=few)}
+        fewer = {"batches": [4], "draws": 12, "directions": 1, "elements": 100, "vectors_fitted": 1}
+        parts |= {"run-0": _settings_of_run(digits.runs(scale)["digits/sgd/0"], fewer)}
     elif scale == "paper":
-        parts = {"seed-0": _settings(0, [0, LAST], size=28, how={})}
+        parts = {"seed-0": _settings(0, [0, LAST_STEP], size=28, how={})}
     else:
-        parts = {f"seed-{s}": _settings(s, [0, 30, 300, 3000, LAST] if s == 0 else [0, LAST]) for s in SEEDS}
+        parts = {f"seed-{s}": _settings(s, [0, 30, 300, 3000, LAST_STEP] if s == 0 else [0, LAST_STEP]) for s in SEEDS}
         parts |= {f"memorised-{s}": _settings(s, [300, 3000], images=1000) for s in SEEDS}
-        parts |= {f"random-labels-{s}": _settings(s, [LAST], flipped=0.3) for s in SEEDS[:2]}
-        kept = (record.spec for record in given.records("table1", scale))
-        kept = [spec for spec in kept if spec.keep_weights and spec.optimizer == "sgd"]
-        parts |= {f"resnet-{spec.seed}": _of_run(spec, RESNET_TAILS) for spec in kept}
+        parts |= {f"random-labels-{s}": _settings(s, [LAST_STEP], flipped=0.3) for s in SEEDS[:2]}
+        recorded = (record.spec for record in given.records("table1", scale))
+        kept = [spec for spec in recorded if spec.keep_weights and spec.optimizer == "sgd"]
+        parts |= {f"resnet-{spec.seed}": _settings_of_run(spec, RESNET_TAILS) for spec in kept}
     return {
         f"noise/{name}": Measurement(experiment="noise", scale=scale, name=name, settings=settings)
         for name, settings in parts.items()
@@ -91,10 +90,18 @@ def _settings(
     training: dict[str, Any] | None = None,
     how: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One network: how it is trained, at which steps it is measured, and on what.
+    """Return the settings of a measurement that trains a network of its own.
 
-    With `images` only so many; with `flipped` that share of the labels is drawn at random. Tails are measured at the
-    first and the last state of a network that has all images and true labels.
+    Args:
+        seed: of weights, batches, and labels drawn at random.
+        states: the steps at which it is measured.
+        dataset: `mnist` or `digits`.
+        size: side of MNIST's images in pixels.
+        images: number of MNIST's training images, by default all.
+        flipped: share of the labels that is drawn at random.
+        training: changes of `TRAINING`.
+        how: changes of `TAILS`; if empty, no tails are measured. They are measured at the first and the last state of a
+            network that has all images and true labels.
     """
     plain = images is None and not flipped
     options = {} if dataset == "digits" else {"size": size, "limit": images}
@@ -110,57 +117,72 @@ def _settings(
     }
 
 
-def _of_run(spec: Spec, how: dict[str, Any]) -> dict[str, Any]:
-    """A recorded run, by its experiment and its hash."""
+def _settings_of_run(spec: Spec, how: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a measurement of a recorded run, which is named by its experiment and hash."""
     return {"seed": spec.seed, "run": [spec.experiment, spec.hash], "tails": how}
 
 
-def measure(spec: Measurement, folder: Path | None = None) -> dict[str, Any]:
-    """What was found: the data's label and checksum, and one entry for each state, as `curvature.measured` makes it.
+def measure(spec: Measurement, folder: Path) -> dict[str, Any]:
+    """Return what was found in a network that is trained for it, or in a recorded run.
 
-    For a recorded run there are two states, its random weights and its last, with their tails only.
+    Args:
+        spec: what to measure.
+        folder: the records folder, for recorded runs.
+
+    Returns:
+        `data`, their label and checksum, and `states`: a `curvature.State` each, with `tails` where they are measured
+        (`tails.measure_exact_noise`). Of a recorded run the states are its random weights and its last weights, and
+        each is a `tails.measure_minibatch_noise`.
+
+    Raises:
+        RecordError: the recorded run has no record in the folder, or its data set is not the one it was trained on.
     """
     import torch
 
     torch.set_num_threads(1)
-    settings, found = spec.settings, []
+    settings = spec.settings
+    found: list[dict[str, Any]] = []
     if "run" in settings:
         runs = list(_run_states(settings, folder))
         data = {"label": runs[0].data.label, "checksum": runs[0].data.checksum}
-        return {"data": data, "states": [tails.of_run(settings, run) for run in runs]}
-    data, inputs, targets = _data(settings)
-    for step, model in _trained(settings, inputs, targets):
-        state, eigenvectors = curvature.measured(step, model, inputs, targets)
+        return {"data": data, "states": [tails.measure_minibatch_noise(settings, run) for run in runs]}
+    data, inputs, targets = _load_data(settings)
+    for step, model in _train(settings, inputs, targets):
+        state, eigenvectors = curvature.measure_state(step, model, inputs, targets)
+        found.append({**state})
         if settings["tails"] and step in (settings["states"][0], settings["states"][-1]):
-            state["tails"] = tails.exact(settings, model, inputs, targets, eigenvectors)
-        found.append(state)
+            found[-1]["tails"] = tails.measure_exact_noise(settings, model, inputs, targets, eigenvectors)
     return {"data": data, "states": found}
 
 
-def repeat(result: Result, folder: Path | None = None) -> Iterable[str]:
-    """Train to the first states again, as far as 300 steps, and say where they differ.
+def repeat(result: Result, folder: Path) -> Iterable[str]:
+    """Repeat a part of a measurement, and yield a sentence for each number that differs.
 
-    Loss and second moment of the gradients are computed anew, and by Lanczos the Hessian's largest eigenvalue. Of a
-    recorded run the norms of the first minibatches' gradients are.
+    The network is trained to its first states again, as far as 300 steps, and the numbers of
+    `curvature.measure_without_matrices` are compared; of a recorded run, the norms of the first minibatches' gradients.
+
+    Args:
+        result: what was found.
+        folder: the records folder, for recorded runs.
     """
     settings = result.spec.settings
     if "run" in settings:
         yield from _repeat_run(result, folder)
         return
-    data, inputs, targets = _data(settings)
+    data, inputs, targets = _load_data(settings)
     if data != result.found["data"]:
         yield f"its data are {result.found['data']}, here they are {data}"
     recorded = {state["step"]: state for state in result.found["states"] if state["step"] <= 300}
-    for step, model in _trained(settings | {"states": sorted(recorded)}, inputs, targets) if recorded else ():
+    for step, model in _train(settings | {"states": sorted(recorded)}, inputs, targets) if recorded else ():
         state = recorded[step]
         kept = {"loss": state["loss"], "fisher": state["traces"]["fisher"], "largest": max(state["hessian"])}
-        for name, value in curvature.repeated(model, inputs, targets).items():
+        for name, value in curvature.measure_without_matrices(model, inputs, targets).items():
             if not abs(value - kept[name]) <= 1e-3 * abs(value):
                 yield f"step {step}: {name} is {kept[name]}, a rerun gives {value:.6g}"
 
 
 def summary(result: Result) -> str:
-    """One line: how near noise and curvature are at the last state."""
+    """Return one line: how near noise and curvature are at the last state, and how long it took."""
     last = result.found["states"][-1]
     if "gram" not in last:
         return f"noise/{result.spec.name}  {len(result.found['states'])} states, {result.seconds:.1f} s"
@@ -170,13 +192,14 @@ def summary(result: Result) -> str:
     )
 
 
-def _data(settings: dict[str, Any]) -> tuple[dict[str, str], "Tensor", "Tensor"]:
-    """Label and checksum, inputs as rows, and labels, of which a share may be drawn at random."""
+def _load_data(settings: dict[str, Any]) -> tuple[dict[str, str], "Tensor", "Tensor"]:
+    """Return label and checksum, inputs as rows, and targets, of which a share may be drawn at random."""
     import torch
 
     from adai.data import load
 
     data = load(settings["dataset"], seed=settings["seed"], **settings["options"])
+    assert isinstance(data.train_inputs, torch.Tensor)  # both data sets are read into memory
     inputs, targets = data.normalised(data.train_inputs).flatten(1), data.train_targets
     if settings["flipped"]:
         draw = torch.Generator().manual_seed(settings["seed"])
@@ -185,12 +208,12 @@ def _data(settings: dict[str, Any]) -> tuple[dict[str, str], "Tensor", "Tensor"]
     return {"label": data.label, "checksum": data.checksum}, inputs, targets
 
 
-def _trained(settings: dict[str, Any], inputs: "Tensor", targets: "Tensor") -> Iterator[tuple[int, "nn.Sequential"]]:
-    """The network at each of the states; training goes on from one to the next."""
+def _train(settings: dict[str, Any], inputs: "Tensor", targets: "Tensor") -> Iterator[tuple[int, "nn.Sequential"]]:
+    """Yield the steps and the network of each state; training goes on when the next one is asked for."""
     import torch
     from torch.nn import functional as F
 
-    from adai.models import MLP
+    from adai.models.mlp import MLP
 
     how = settings["training"]
     with torch.random.fork_rng(devices=[]):
@@ -205,19 +228,20 @@ def _trained(settings: dict[str, Any], inputs: "Tensor", targets: "Tensor") -> I
         if step in settings["states"]:
             yield step, model
         if (batch := next(batches, None)) is None:
-            batches = iter(torch.randperm(len(targets), generator=draw).split(how["batch"]))
+            batches = iter(torch.split(torch.randperm(len(targets), generator=draw), how["batch"]))
             batch = next(batches)
         optimizer.zero_grad()
-        F.cross_entropy(model(inputs[batch]), targets[batch]).backward()
+        F.cross_entropy(model(inputs[batch]), targets[batch]).backward()  # type: ignore[no-untyped-call]  # torch's
         optimizer.step()
         schedule.step()
 
 
 def _run_states(settings: dict[str, Any], folder: Path) -> Iterator["Run"]:
-    """The recorded run before its first step, and after its last."""
+    """Yield the recorded run before its first step, and after its last."""
     from adai.training import Run, finished
 
-    spec = digits.ended(*settings["run"], folder)
+    experiment, name = settings["run"]
+    spec = digits.spec_by_hash(experiment, name, folder)
     yield Run(spec)
     yield finished(spec, folder)
 
@@ -226,6 +250,6 @@ def _repeat_run(result: Result, folder: Path) -> Iterator[str]:
     settings = result.spec.settings
     for name, kept, run in zip(("first", "last"), result.found["states"], _run_states(settings, folder), strict=True):
         for batch, norms in kept["norms"].items():
-            again = tails.minibatch_gradients(settings, run, int(batch), tails.FIRST).norm(dim=1).tolist()
+            again = tails.minibatch_gradients(settings, run, int(batch), tails.REPEATED).norm(dim=1).tolist()
             if not all(abs(a - b) <= 1e-3 * b for a, b in zip(norms, again, strict=True)):
                 yield f"{name} weights, B = {batch}: the first gradients' norms are {norms}, a rerun gives {again}"

@@ -16,20 +16,20 @@ from typing import Any
 
 from adai.book.figures import OPTIMIZER as COLOURS
 from adai.experiments import choosing, images, rates, table1_tuned
-from adai.experiments.base import NOTHING, Inputs
-from adai.experiments.comparison import QUANTITIES, Estimate, Table, estimated
+from adai.experiments.base import NOTHING, Fields, Inputs
+from adai.experiments.comparison import QUANTITIES, Estimate, Table, estimate
 from adai.records import Record, Spec, comparable, load
 
 START = {0.25: (0.01, 0.1, 1.0), 0.0: (0.1, 1.0, 10.0)}
-"""The rates that are tried in any case, by power, most wanted first."""
+"""The rates that are always tried, by power; the powers most wanted first."""
 TUNED = {"padam": 0.125, "amsgrad": 0.5}
-"""The powers that `tuned` has, by optimizer."""
+"""The optimizers of `tuned` whose powers are compared, with their powers."""
 POWERS = sorted({*START, *TUNED.values()})
 SEEDS = range(3)
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
-    """The runs at one scale by name: first those that choose, then the results of each power that has chosen.
+    """Return the runs at one scale by name: those that choose, then the results of each power that has chosen.
 
     Raises:
         RecordError: a record that the choice depends on is damaged, or they are of several data sets.
@@ -37,59 +37,58 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
     if scale not in images.SIZES[images.FIRST_ROW]:
         return {}
     found = held_out_errors(given.records("power", scale))
-    first = {
-        f"power/choose/{power:g}/{lr:g}": _spec(
-            scale, power, lr, rates.SEED, label=given.label, dataset_options={"holdout": images.HELD_OUT}
-        )
+    choosing_runs = {
+        f"power/choose/{power:g}/{lr:g}": _spec(scale, power, lr, rates.SEED, given.label, holdout=images.HELD_OUT)
         for power, start in START.items()
         for lr in choosing.grid(start, found[power])
     }
-    then = {
-        f"power/{power:g}/{seed}": _spec(scale, power, lr, seed, label=given.label)
+    results = {
+        f"power/{power:g}/{seed}": _spec(scale, power, lr, seed, given.label)
         for seed in SEEDS
-        for power, lr in choosing.chosen(START, found).items()
+        for power, lr in choosing.chosen_rates(START, found).items()
     }
-    there = {
+    shared = {
         f"power/{TUNED[spec.optimizer]:g}/{spec.seed}": spec
         for spec in table1_tuned.runs(scale, given).values()
         if spec.optimizer in TUNED and spec.seed in SEEDS
     }
-    return first | then | there
+    return choosing_runs | results | shared
 
 
-def _spec(scale: str, power: float, lr: float, seed: int, **changes: Any) -> Spec:
-    return images.spec("power", scale, "padam", seed, hyperparameters={"partial": power, "lr": lr}, **changes)
+def _spec(scale: str, power: float, lr: float, seed: int, label: str | None, **options: Any) -> Spec:
+    changes: Fields = {"hyperparameters": {"partial": power, "lr": lr}, "dataset_options": options}
+    return images.spec("power", scale, "padam", seed, label=label, **changes)
 
 
-def kept(scale: str, folder: Path | None = None) -> list[Record]:
-    """The records of all four powers at one scale, those that choose included.
+def load_records(scale: str, folder: Path | None = None) -> list[Record]:
+    """Return the records of all four powers at one scale, those that choose included.
 
     Raises:
         RecordError: the records are of several data sets.
     """
-    tuned = table1_tuned.kept(scale, folder=folder)
+    tuned = table1_tuned.load_records(scale, folder=folder)
     others = [record for record in tuned if record.spec.optimizer in TUNED and record.spec.seed in SEEDS]
     return comparable([*load("power", scale=scale, folder=folder), *others])
 
 
-def held_out_errors(found: Iterable[Record]) -> dict[float, dict[float, float]]:
-    """The last held-out error of the runs that choose, by power and rate."""
+def held_out_errors(records: Iterable[Record]) -> dict[float, dict[float, float]]:
+    """Return the last held-out error of the runs that choose, by power and rate."""
     errors: dict[float, dict[float, float]] = {power: {} for power in START}
-    for record in found:
+    for record in records:
         if record.spec.seed == rates.SEED:
             settings = record.spec.hyperparameters
             errors[settings["partial"]][settings["lr"]] = record.curves["held_out_error"][-1]
     return errors
 
 
-def results(found: Iterable[Record]) -> dict[float, dict[int, Record]]:
-    """By power and seed, the runs that took no part in choosing.
+def results_by_power(records: Iterable[Record]) -> dict[float, dict[int, Record]]:
+    """Return the runs that took no part in choosing, by power and seed.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
     by_power: dict[float, dict[int, Record]] = {power: {} for power in POWERS}
-    for record in comparable(found):
+    for record in comparable(records):
         if record.spec.seed != rates.SEED:
             spec = record.spec
             power = TUNED["amsgrad"] if spec.optimizer == "amsgrad" else spec.hyperparameters["partial"]
@@ -97,27 +96,30 @@ def results(found: Iterable[Record]) -> dict[float, dict[int, Record]]:
     return by_power
 
 
-def rise(found: Iterable[Record], lower: float, higher: float) -> Estimate | None:
-    """The test error of the last epoch at one power less that at another, in points, seed by seed; None without a pair.
+def rise(records: Iterable[Record], lower: float, higher: float) -> Estimate | None:
+    """Return by how much the last epoch's test error rises from one power to another, in percentage points.
+
+    Returns:
+        One value a seed; None if no seed has both powers.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    by_power = results(found)
+    by_power = results_by_power(records)
     low, high = by_power[lower], by_power[higher]
-    return estimated(
+    return estimate(
         high[seed].curves["test_error"][-1] - low[seed].curves["test_error"][-1]
         for seed in sorted(low.keys() & high.keys())
     )
 
 
-def verdict(found: Iterable[Record], lower: float, higher: float) -> str:
-    """What became of the prediction between two powers: how the test error changes, and whether it rises.
+def verdict(records: Iterable[Record], lower: float, higher: float) -> str:
+    """Return in one sentence whether the test error rises from one power to another, as predicted.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    change, step = rise(found, lower, higher), f"from power {lower:g} to {higher:g}"
+    change, step = rise(records, lower, higher), f"from power {lower:g} to {higher:g}"
     if change is None or change.interval is None:
         return f"*{step}*: not run yet."
     low, high = change.interval
@@ -128,13 +130,13 @@ def verdict(found: Iterable[Record], lower: float, higher: float) -> str:
 class Powers(Table):
     """Training loss and test error by power."""
 
-    def __init__(self, found: Iterable[Record]) -> None:
-        found = list(found)
-        self.results = results(found)
-        self.title = f"last epoch, {found[0].data['label'] if found else 'no data'}"
+    def __init__(self, records: Iterable[Record]) -> None:
+        records = list(records)
+        self.results = results_by_power(records)
+        self.title = f"last epoch, {records[0].data['label'] if records else 'no data'}"
 
     def cells(self) -> list[list[str]]:
-        """One line for each power, at the rate that it chose; what nobody has run yet is empty."""
+        """Return one line for each power, at its chosen rate, with empty cells where nothing has been run yet."""
         lines = [["power", "rate", "seeds", "training loss", "test error, %", "seed by seed"]]
         for power, by_seed in self.results.items():
             runs = [run for _, run in sorted(by_seed.items())]
@@ -145,33 +147,35 @@ class Powers(Table):
             loss = fmean(run.curves["train_loss"][-1] for run in runs)
             errors = [run.curves["test_error"][-1] for run in runs]
             each = ", ".join(f"{error:.2f}" for error in errors)
-            lines.append([f"{power:g}", f"{rate:g}", str(len(runs)), f"{loss:.2g}", str(estimated(errors)), each])
+            lines.append([f"{power:g}", f"{rate:g}", str(len(runs)), f"{loss:.2g}", str(estimate(errors)), each])
         return lines
 
 
-def table(found: Iterable[Record]) -> Powers:
-    """Training loss and test error of each power.
+def table(records: Iterable[Record]) -> Powers:
+    """Return training loss and test error of each power.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    return Powers(found)
+    return Powers(records)
 
 
-def figure(found: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw what a run ends with against the power, a line for each seed.
+def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw training loss and test error of the last epoch against the power, a line for each seed.
 
     Args:
-        found: runs of one scale and data set.
+        records: runs of one scale and data set.
         axes: two matplotlib axes, for the training loss and the test error.
 
     Raises:
         RecordError: the records are of several scales or data sets.
     """
-    by_power = results(found)
+    by_power = results_by_power(records)
     for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
         for seed in SEEDS:
-            there = [(power, runs[seed].curves[quantity][-1]) for power, runs in by_power.items() if seed in runs]
-            axis.plot([power for power, _ in there], [end for _, end in there], "o-", color=COLOURS["Padam"], alpha=0.6)
+            points = [(power, runs[seed].curves[quantity][-1]) for power, runs in by_power.items() if seed in runs]
+            axis.plot(
+                [power for power, _ in points], [end for _, end in points], "o-", color=COLOURS["Padam"], alpha=0.6
+            )
         axis.set(xlabel="power", ylabel=QUANTITIES[quantity], xticks=POWERS)
     axes[0].set_yscale("log")

@@ -1,4 +1,4 @@
-"""Learning rate and weight decay: the grid of Figure 4, the decays of Figure 9, and the rates that Table 1 is tuned by.
+"""Learning rate and weight decay: the grid of Figure 4, the decays of Figure 9, and the choices that tune Table 1.
 
 Every run here measures its error on 5,000 held-out training images beside the test error. Rates are chosen by the
 held-out error of the last epoch alone, on a seed that no other experiment uses. The grid is the paper's powers of ten
@@ -18,23 +18,23 @@ from adai.records import Record, Spec, comparable
 
 SEED = 2000
 FACTORS = (0.1, 1, 10)
-"""Multiples of the paper's learning rate, for every optimizer; more follow while the best lies at an edge."""
+"""Multiples of the paper's learning rate, for every optimizer; more follow as long as the best lies at an edge."""
 COMPARED = ("adai", "sgd", "adam")
 """The optimizers of Figure 4."""
 DECAYS = (0.2, 1, 5)
 """Multiples of the paper's weight decay in Figure 4."""
 DECAYS_ALONE = (0.04, 2)
-"""More of them at the paper's learning rate, for Figure 9: Adai and SGD."""
+"""More multiples of the decay at the paper's learning rate, for Figure 9: Adai and SGD."""
 
 Errors = dict[tuple[str, float, float], float]
 """By optimizer and multiples of the paper's learning rate and weight decay."""
 
-SPREAD = 20
-"""Figure 4's colours span so many percentage points above the lowest error."""
+COLOUR_RANGE = 20
+"""Percentage points above the lowest error that Figure 4's colours span."""
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
-    """Return the runs at one scale by name, most wanted first; none where the experiment does not have the scale.
+    """Return the runs at one scale by name, most wanted first; none if the experiment does not have the scale.
 
     A name gives the multiples of the paper's learning rate and weight decay: `rates/adai/10/0.2`.
 
@@ -65,17 +65,22 @@ def _by_factor(errors: Errors, optimizer: str) -> dict[float, float]:
 
 
 def hyperparameters(optimizer: str, factor: float, decay: float) -> dict[str, float]:
-    """Learning rate and weight decay at these multiples of the paper's."""
+    """Return learning rate and weight decay at these multiples of the paper's."""
     paper = settings(optimizer, "cifar")
     return {
-        "lr": images.scaled(paper["lr"].value, factor),
-        "weight_decay": images.scaled(paper["weight_decay"].value, decay),
+        "lr": images.round_product(paper["lr"].value, factor),
+        "weight_decay": images.round_product(paper["weight_decay"].value, decay),
     }
 
 
 def last_errors(records: Iterable[Record], quantity: str) -> Errors:
-    """The last epoch's error by optimizer and multiples of the paper's learning rate and weight decay."""
-    found = {}
+    """Return the last epoch's error by optimizer and multiples of the paper's learning rate and weight decay.
+
+    Args:
+        records: runs of one scale.
+        quantity: the curve: `test_error`, `train_error` or `held_out_error`.
+    """
+    found: Errors = {}
     for record in records:
         paper = settings(record.spec.optimizer, "cifar")
         factor, decay = (
@@ -86,32 +91,32 @@ def last_errors(records: Iterable[Record], quantity: str) -> Errors:
 
 
 def chosen_rates(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
-    """Return the multiples of the paper's rate, at its decay, with the lowest held-out error.
+    """Return the multiples of the paper's rate and decay at which the held-out error is lowest; the decay's is 1.
 
     Args:
         records: runs of one scale.
 
     Returns:
-        By optimizer, of those whose rates have all been tried.
+        By optimizer, for those whose grid of rates is complete.
     """
     errors = last_errors(records, "held_out_error")
     found = {optimizer: _by_factor(errors, optimizer) for optimizer in images.LABELS}
-    best = choosing.chosen(dict.fromkeys(images.LABELS, FACTORS), found)
+    best = choosing.chosen_rates(dict.fromkeys(images.LABELS, FACTORS), found)
     return {optimizer: (factor, 1) for optimizer, factor in best.items()}
 
 
 def chosen_cells(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
-    """The multiples of the paper's rate and decay with the lowest held-out error, where Figure 4's grid is complete.
+    """Return the multiples of the paper's rate and decay at which the held-out error is lowest.
 
     Args:
         records: runs of one scale.
 
     Returns:
-        By optimizer, of `COMPARED`.
+        By optimizer, for those of `COMPARED` whose cells of Figure 4's grid are complete.
     """
-    errors = last_errors(records, "held_out_error")
-    grids = {o: {cell: errors.get((o, *cell)) for cell in product(FACTORS, DECAYS)} for o in COMPARED}
-    return {o: choosing.lowest(errors) for o, errors in grids.items() if None not in errors.values()}
+    errors, cells = last_errors(records, "held_out_error"), list(product(FACTORS, DECAYS))
+    grids = {o: {(f, d): errors[o, f, d] for f, d in cells if (o, f, d) in errors} for o in COMPARED}
+    return {o: choosing.argmin(found) for o, found in grids.items() if len(found) == len(cells)}
 
 
 class Grid(Table):
@@ -124,7 +129,7 @@ class Grid(Table):
         self.best = chosen_rates(self.records)
 
     def cells(self) -> list[list[str]]:
-        """One line for each optimizer; the rate that was chosen is marked."""
+        """Return one line for each optimizer; the rate that was chosen is marked."""
         errors = last_errors(self.records, "held_out_error")
         factors = sorted({*FACTORS, *(factor for _, factor, decay in errors if decay == 1)})
         lines = [["optimizer", "paper's rate", *(f"× {factor:g}" for factor in factors)]]
@@ -139,7 +144,7 @@ class Grid(Table):
 
 
 def table(records: Iterable[Record]) -> Grid:
-    """Held-out errors at the paper's weight decay, by optimizer and learning rate.
+    """Return the held-out errors at the paper's weight decay, by optimizer and learning rate.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -161,11 +166,11 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
     lowest = min(errors.values(), default=0.0)
     for axis, optimizer in zip(axes, COMPARED, strict=True):
         found = [[errors.get((optimizer, factor, decay), math.nan) for factor in FACTORS] for decay in DECAYS]
-        axis.imshow(found, cmap="Blues_r", vmin=lowest, vmax=lowest + SPREAD, aspect="auto")
+        axis.imshow(found, cmap="Blues_r", vmin=lowest, vmax=lowest + COLOUR_RANGE, aspect="auto")
         for row, column in product(range(len(DECAYS)), range(len(FACTORS))):
             error = found[row][column]
             if not math.isnan(error):
-                dark = error < lowest + SPREAD / 2
+                dark = error < lowest + COLOUR_RANGE / 2
                 axis.text(column, row, f"{error:.1f}", ha="center", va="center", color="white" if dark else "black")
         paper = settings(optimizer, "cifar")
         axis.set_xticks(range(len(FACTORS)), [f"{paper['lr'].value * factor:g}" for factor in FACTORS])

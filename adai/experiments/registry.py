@@ -25,48 +25,45 @@ from adai.experiments import (
 from adai.experiments.base import Experiment, Inputs, Measured
 from adai.records import SCALES, Measurement, RecordError, Spec, default_folder
 
-Kind = TypeVar("Kind", Spec, Measurement)
-
-EXPERIMENTS: dict[str, Experiment | Measured] = {
-    experiment.name: experiment
-    for experiment in (
-        Experiment("digits", digits.runs, digits.table),
-        *(Experiment(table1.name(row), partial(table1.runs, row=row), table1.table) for row in images.SIZES),
-        Experiment("rates", rates.runs, rates.table),
-        *(Experiment(n, partial(table1_tuned.runs, experiment=n), table1.table) for n in table1_tuned.CHOICES),
-        Experiment("power", padam_power.runs, padam_power.table),
-        Experiment("long", long_runs.runs, long_runs.table),
-        Experiment("table2", table2.runs, table1.table),
-        *(Experiment(speed.name(row), partial(speed.runs, row=row), speed.table) for row in speed.PANELS),
-        Experiment("imagenet", imagenet.runs, imagenet.table),
-        Experiment("language", language.runs, language.table),
-        *(
-            Experiment(f"memory-{row}", partial(adai_memory.runs, row=row), adai_memory.table)
-            for row in adai_memory.FIRST_RUNS
-        ),
-        Measured("escape", escape.runs, escape.measure, escape.repeat, escape.summary),
-        Measured("sharpness", sharpness.runs, sharpness.measure, sharpness.repeat, sharpness.summary),
-        Measured("noise", noise.runs, noise.measure, noise.repeat, noise.summary),
-    )
-}
+_Kind = TypeVar("_Kind", Spec, Measurement)
+_ROWS: tuple[Experiment | Measured, ...] = (
+    Experiment("digits", digits.runs, digits.table),
+    *(Experiment(table1.name(row), partial(table1.runs, row=row), table1.table) for row in images.SIZES),
+    Experiment("rates", rates.runs, rates.table),
+    *(Experiment(n, partial(table1_tuned.runs, experiment=n), table1.table) for n in table1_tuned.CHOICES),
+    Experiment("power", padam_power.runs, padam_power.table),
+    Experiment("long", long_runs.runs, long_runs.table),
+    Experiment("table2", table2.runs, table1.table),
+    *(Experiment(speed.name(row), partial(speed.runs, row=row), speed.table) for row in speed.PANELS),
+    Experiment("imagenet", imagenet.runs, imagenet.table),
+    Experiment("language", language.runs, language.table),
+    *(
+        Experiment(f"memory-{row}", partial(adai_memory.runs, row=row), adai_memory.table)
+        for row in adai_memory.FIRST_RUNS
+    ),
+    Measured("escape", escape.runs, escape.measure, escape.repeat, escape.summary),
+    Measured("sharpness", sharpness.runs, sharpness.measure, sharpness.repeat, sharpness.summary),
+    Measured("noise", noise.runs, noise.measure, noise.repeat, noise.summary),
+)
+EXPERIMENTS = {experiment.name: experiment for experiment in _ROWS}
 
 
 def find(name: str) -> Experiment | Measured:
     """Return an experiment by its name.
 
     Raises:
-        RecordError: there is none of this name.
+        RecordError: there is no such experiment; the message names those that there are.
     """
     if name not in EXPERIMENTS:
         raise RecordError(f"no experiment is called {name!r}; there are {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
 
 
-def trained(name: str) -> Experiment:
+def find_trained(name: str) -> Experiment:
     """Return an experiment that trains, by its name.
 
     Raises:
-        RecordError: there is none of this name, or it trains nothing.
+        RecordError: there is no such experiment, or it trains nothing.
     """
     experiment = find(name)
     if isinstance(experiment, Measured):
@@ -74,11 +71,11 @@ def trained(name: str) -> Experiment:
     return experiment
 
 
-def measured(name: str) -> Measured:
+def find_measured(name: str) -> Measured:
     """Return an experiment that trains nothing, by its name.
 
     Raises:
-        RecordError: there is none of this name, or it trains.
+        RecordError: there is no such experiment, or it trains.
     """
     experiment = find(name)
     if isinstance(experiment, Experiment):
@@ -92,22 +89,22 @@ def specs(name: str, scale: str, given: Inputs | None = None) -> dict[str, Spec]
     Args:
         name: of the experiment.
         scale: one of the scales.
-        given: what they depend on; by default the book's own records, and the published files of CIFAR.
+        given: what the runs depend on; by default the book's own records, and the published files of CIFAR.
 
     Raises:
         RecordError: there is no such experiment, or it has no runs at this scale.
     """
-    return _at_a_scale(name, trained(name).runs, scale, given)
+    return _at_a_scale(name, find_trained(name).runs, scale, given)
 
 
 def measurements(name: str, scale: str, given: Inputs | None = None) -> dict[str, Measurement]:
-    """Return all measurements of an experiment that trains nothing; all else as `specs`."""
-    return _at_a_scale(name, measured(name).runs, scale, given)
+    """Return all measurements of an experiment that trains nothing, at one scale, by name; as `specs`."""
+    return _at_a_scale(name, find_measured(name).runs, scale, given)
 
 
 def _at_a_scale(
-    name: str, runs: Callable[[str, Inputs], dict[str, Kind]], scale: str, given: Inputs | None
-) -> dict[str, Kind]:
+    name: str, runs: Callable[[str, Inputs], dict[str, _Kind]], scale: str, given: Inputs | None
+) -> dict[str, _Kind]:
     given = given or Inputs(default_folder())
     if not (table := runs(scale, given)):
         offered = ", ".join(other for other in SCALES if runs(other, given))
@@ -115,8 +112,13 @@ def _at_a_scale(
     return table
 
 
-def one_of(table: dict[str, Kind], name: str, scale: str) -> Kind:
-    """Return the spec of one run by its name, such as `digits/adai/0`.
+def find_run(table: dict[str, _Kind], name: str, scale: str) -> _Kind:
+    """Return the spec of one run by its name.
+
+    Args:
+        table: from `specs` or `measurements`, at this scale.
+        name: of the run, such as `digits/adai/0`.
+        scale: for the message of the error.
 
     Raises:
         RecordError: the table has no such run.
@@ -128,13 +130,13 @@ def one_of(table: dict[str, Kind], name: str, scale: str) -> Kind:
 
 
 def known_specs(name: str, given: Inputs | None = None) -> dict[str, Spec | Measurement]:
-    """Return the specs of an experiment at all scales, by hash; none where there is no such experiment.
+    """Return the specs of an experiment at all scales, by hash; none if there is no such experiment.
 
-    Runs on images may be on the published files or on the copy that our own records were made from.
+    Runs on CIFAR are on the published files or on the copy that our own records were made from: both are known.
 
     Args:
         name: of the experiment.
-        given: as for `specs`, without its label.
+        given: as in `specs`; its label is not used.
     """
     if name not in EXPERIMENTS:
         return {}

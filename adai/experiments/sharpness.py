@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from adai.book.figures import OPTIMIZER as COLOURS
 from adai.experiments import digits, images, table1
 from adai.experiments.base import NOTHING, Inputs
-from adai.experiments.comparison import Estimate, Table, estimated
+from adai.experiments.comparison import Estimate, Table, estimate
 from adai.records import Measurement, Result, Spec
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NOISE = {
     "filter": (0.05, 0.1, 0.2, 0.4, 0.8),
     "element": (0.05, 0.1, 0.2, 0.4, 0.8),
 }
-"""Standard deviations of the noise, in the unit of each kind. `refitted` is plain noise, after which normalisation
+"""Standard deviations of the noise, in the unit of each kind. After `refitted` noise, which is plain, normalisation
 layers measure their means and variances anew."""
 SIZES = {"smoke": {"images": 64, "draws": 2, "probes": 2}, "laptop": {"images": 5000, "draws": 10, "probes": 20}}
 MEASURES = {
@@ -39,11 +39,11 @@ MEASURES = {
     "eigenvalue": "its largest eigenvalue",
     "filter eigenvalue": "its largest eigenvalue, filter-wise",
 }
-"""What is compared: rises at the middle noise scale of each kind, and curvatures."""
+"""The measures that are compared: rises at the middle noise scale of each kind, and curvatures."""
 
 
 def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Measurement]:
-    """The measurements at one scale by name; at laptop, one for each recorded run that kept its weights."""
+    """Return the measurements at one scale by name; at laptop, one for each recorded run that kept its weights."""
     if scale == "smoke":
         specs = {name: spec for name, spec in digits.runs(scale).items() if name.endswith("/0")}
     elif scale in SIZES:
@@ -67,22 +67,22 @@ def _measurement(scale: str, name: str, spec: Spec) -> Measurement:
 
 
 def measure(spec: Measurement, folder: Path) -> dict[str, Any]:
-    """The loss, the test error, and the measures of sharpness of one run's last weights.
+    """Return the loss, the test error, and the measures of sharpness of one run's last weights.
 
     Returns:
-        `loss` and `test_error` (percent) at the weights; `rises`, by kind of noise a list for each scale of it, with
-        one rise a draw; `traces` by unit, one estimate a probe; `eigenvalues` by unit.
+        `loss` and `test_error` (percent) at the weights; `rises`, for each kind of noise a list for each of its scales,
+        with one rise a draw; `traces` by unit, one estimate a probe; `eigenvalues` by unit.
 
     Raises:
-        RecordError: the run's data set is not here, or is not the one it was trained on.
+        RecordError: the run has no record in the folder, or its data set is not here or is another one.
     """
     settings = spec.settings
-    landscape, test = _landscapes(settings, folder)
+    landscape, test_error = _landscape(settings, folder)
     units = {name: landscape.units(name) for name in ("plain", "filter", "element")}
     traces = landscape.traces(list(units.values()), settings["probes"], settings["seed"])
     return {
         "loss": landscape.loss(),
-        "test_error": test,
+        "test_error": test_error,
         "rises": {
             kind: [_rises(landscape, kind, sigma, settings["draws"], settings["seed"]) for sigma in sigmas]
             for kind, sigmas in settings["noise"].items()
@@ -93,9 +93,9 @@ def measure(spec: Measurement, folder: Path) -> dict[str, Any]:
 
 
 def repeat(result: Result, folder: Path) -> Iterable[str]:
-    """Measure the loss, and one draw of each kind of noise, again, and say where they differ."""
+    """Measure the loss and one draw of each kind of noise again, and yield a sentence for each that differs."""
     settings, found = result.spec.settings, result.found
-    landscape, _ = _landscapes(settings, folder)
+    landscape, _ = _landscape(settings, folder)
     pairs = [("loss", found["loss"], landscape.loss())]
     for kind, sigmas in settings["noise"].items():
         (again,) = _rises(landscape, kind, sigmas[-1], 1, settings["seed"])
@@ -111,20 +111,22 @@ def _rises(landscape: "Landscape", kind: str, sigma: float, draws: int, seed: in
     return landscape.rises(units, sigma, draws, seed, refitted=kind == "refitted")
 
 
-def _landscapes(settings: dict[str, Any], folder: Path) -> tuple["Landscape", float]:
-    """The loss landscape about a run's last weights, and its test error there in percent."""
+def _landscape(settings: dict[str, Any], folder: Path) -> tuple["Landscape", float]:
+    """Return the loss landscape about a run's last weights, and its test error there in percent."""
+    import torch
+
     from adai.theory.sharpness import Landscape
     from adai.training import finished
 
-    run = finished(digits.ended(settings["run"]["experiment"], settings["run"]["hash"], folder), folder)
+    run = finished(digits.spec_by_hash(settings["run"]["experiment"], settings["run"]["hash"], folder), folder)
     run.evaluate()
     count = settings["images"]
-    inputs = run.data.normalised(run.data.train_inputs[:count])
+    inputs = run.data.normalised(run.data.train_inputs[torch.arange(count)])
     return Landscape(run.model, inputs, run.data.train_targets[:count]), run.curves["test_error"][0]
 
 
 def summary(result: Result) -> str:
-    """One line: the loss, and what is behind its rise."""
+    """Return one line: the loss, its curvatures, and how long it took."""
     trace, largest = fmean(result.found["traces"]["plain"]), result.found["eigenvalues"]["plain"]
     return (
         f"sharpness/{result.spec.name}  loss {result.found['loss']:.2g}, trace of the Hessian {trace:.3g}, "
@@ -136,16 +138,16 @@ def summary(result: Result) -> str:
 
 
 def value(result: Result, name: str) -> float:
-    """One of `MEASURES` of one run."""
+    """Return one of `MEASURES` of one run."""
     if name == "trace":
         return fmean(result.found["traces"]["plain"])
     if name.endswith("eigenvalue"):
-        return result.found["eigenvalues"]["filter" if name.startswith("filter") else "plain"]
+        return float(result.found["eigenvalues"]["filter" if name.startswith("filter") else "plain"])
     return fmean(result.found["rises"][name][len(NOISE[name]) // 2])
 
 
-def by_seed(results: Iterable[Result], name: str) -> dict[str, dict[int, float]]:
-    """A measure's values, by optimizer and seed."""
+def _by_seed(results: Iterable[Result], name: str) -> dict[str, dict[int, float]]:
+    """Return a measure's values by optimizer and seed."""
     found: dict[str, dict[int, float]] = {optimizer: {} for optimizer in table1.KEPT}
     for result in results:
         run = result.spec.settings["run"]
@@ -154,24 +156,24 @@ def by_seed(results: Iterable[Result], name: str) -> dict[str, dict[int, float]]
 
 
 def log_ratio(results: Iterable[Result], name: str, optimizer: str, other: str) -> Estimate | None:
-    """The logarithm of one optimizer's measure over another's at the same seed; None where no seed has both."""
-    found = by_seed(results, name)
+    """Return the logarithm of one optimizer's measure over another's at the same seed; None if no seed has both."""
+    found = _by_seed(results, name)
     shared = sorted(found[optimizer].keys() & found[other].keys())
-    return estimated(math.log(found[optimizer][seed] / found[other][seed]) for seed in shared)
+    return estimate(math.log(found[optimizer][seed] / found[other][seed]) for seed in shared)
 
 
 class Sharpness(Table):
-    """The measures by optimizer."""
+    """The measures of sharpness by optimizer."""
 
     def __init__(self, results: Iterable[Result]) -> None:
         self.results = list(results)
         self.title = "sharpness of the last weights: geometric mean over seeds, lowest and highest"
 
     def cells(self) -> list[list[str]]:
-        """One line for each measure; what nobody has measured yet is an empty cell."""
+        """Return one line for each measure, with empty cells where nothing has been measured yet."""
         lines = [["measure", *(images.LABELS[name] for name in table1.KEPT)]]
         for name, description in MEASURES.items():
-            values = by_seed(self.results, name)
+            values = _by_seed(self.results, name)
             lines.append([description, *(_range(values[optimizer].values()) for optimizer in table1.KEPT)])
         return lines
 
@@ -185,7 +187,7 @@ def _range(values: Iterable[float]) -> str:
 
 
 def table(results: Iterable[Result]) -> Sharpness:
-    """The measures by optimizer."""
+    """Return the measures by optimizer."""
     return Sharpness(results)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from adai.experiments import images, table1
 from adai.experiments.base import NOTHING, Inputs
-from adai.experiments.comparison import Estimate, Table, estimated, learning_curves
+from adai.experiments.comparison import Estimate, Table, estimate, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
 
@@ -31,11 +31,11 @@ def name(row: str) -> str:
 
 
 def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> dict[str, Spec]:
-    """The runs at one scale by name, seed by seed; none where the row does not have the scale.
+    """Return the runs at one scale by name, seed by seed; none if the row does not have the scale.
 
     Args:
         scale: one of the scales.
-        given: the label of CIFAR's files counts here.
+        given: only its label is used.
         row: one of `PANELS`.
     """
     experiment, found = name(row), {}
@@ -44,7 +44,7 @@ def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> di
         if optimizer in ("adai", *PAIRS.values()):
             found[f"{experiment}/{optimizer}/{seed}"] = spec
         if optimizer == "adai":
-            half = {"lr": images.scaled(settings("adai", "cifar")["lr"].value, 0.5)}
+            half = {"lr": images.round_product(settings("adai", "cifar")["lr"].value, 0.5)}
             found[f"{experiment}/adai-half/{seed}"] = images.spec(
                 experiment, scale, optimizer, int(seed), row, label=given.label, hyperparameters=half
             )
@@ -52,7 +52,7 @@ def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> di
 
 
 def pair(records: Iterable[Record], rate: float) -> list[tuple[Record, Record]]:
-    """Adai's runs at a rate, each with the other optimizer's run of the same seed.
+    """Return Adai's runs at a rate, each with the run of its partner in `PAIRS` at the same seed.
 
     Args:
         records: runs of one scale and data set.
@@ -68,18 +68,19 @@ def pair(records: Iterable[Record], rate: float) -> list[tuple[Record, Record]]:
 
 
 def slowness(pairs: Iterable[tuple[Record, Record]]) -> Estimate | None:
-    """How much higher Adai's training loss is, in logarithms, over the epochs before the first drop; None without runs.
+    """Return how much higher Adai's log training loss is, a mean over the epochs before the first drop of the rate.
 
-    Every epoch counts alike; one value a seed.
+    Returns:
+        One value a seed; None without runs.
     """
-    return estimated(
+    return estimate(
         fmean(math.log(mine / other) for mine, other in zip(*_before_the_drop(a, b), strict=True)) for a, b in pairs
     )
 
 
 def gain(pairs: Iterable[tuple[Record, Record]]) -> Estimate | None:
-    """Adai's test error of the last epoch less the other's, in points, one value a seed; None without runs."""
-    return estimated(a.curves["test_error"][-1] - b.curves["test_error"][-1] for a, b in pairs)
+    """Return Adai's test error of the last epoch minus the other's, in percentage points; None without runs."""
+    return estimate(a.curves["test_error"][-1] - b.curves["test_error"][-1] for a, b in pairs)
 
 
 class Pairs(Table):
@@ -90,7 +91,7 @@ class Pairs(Table):
         self.title = f"Adai beside others, {self.records[0].data['label'] if self.records else 'no data'}"
 
     def cells(self) -> list[list[str]]:
-        """Ratios of training losses, and differences of test errors, with 95 % intervals."""
+        """Return for each pair the ratio of training losses and the difference of test errors, with 95 % intervals."""
         lines = [["pair", "seeds", "training loss, ratio [95 %]", "test error, difference [95 %]"]]
         for rate, other in PAIRS.items():
             pairs = pair(self.records, rate)
@@ -107,7 +108,7 @@ class Pairs(Table):
 
 
 def table(records: Iterable[Record]) -> Pairs:
-    """Speed and test error of each pair.
+    """Return speed and test error of each pair.
 
     Raises:
         RecordError: the records are of several scales or data sets.
@@ -133,5 +134,5 @@ def figure(records: Iterable[Record], axes: Sequence[Sequence[Any]]) -> None:
 
 
 def _before_the_drop(*records: Record) -> list[list[float]]:
-    """Their training losses of the epochs before the first drop of the learning rate."""
+    """Return for each record the training losses of the epochs before the first drop of the rate."""
     return [r.curves["train_loss"][: round(r.spec.milestones[0] * r.spec.epochs)] for r in records]

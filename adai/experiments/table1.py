@@ -14,7 +14,7 @@ from adai.records import Record, Spec
 
 SEEDS = {"smoke": 1, "laptop": 5, "colab": 1, "paper": 3}
 KEPT = ("adai", "sgd", "adam")
-"""Their weights serve the measurements of sharpness."""
+"""The optimizers whose last weights are kept, for the measurements of sharpness."""
 
 
 def name(row: str) -> str:
@@ -23,11 +23,11 @@ def name(row: str) -> str:
 
 
 def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> dict[str, Spec]:
-    """The runs at one scale by name, seed by seed; none where the row does not have the scale.
+    """Return the runs at one scale by name, seed by seed; none if the row does not have the scale.
 
     Args:
         scale: one of the scales.
-        given: the label of CIFAR's files counts here.
+        given: only its label is used.
         row: one of `images.SIZES`.
     """
     experiment = name(row)
@@ -47,7 +47,7 @@ def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> di
 
 
 def table(records: Iterable[Record]) -> Comparison:
-    """Test errors over seeds, and each optimizer's difference to SGD at the same seed.
+    """Return the test errors over seeds, and each optimizer's difference to SGD at the same seed.
 
     Raises:
         RecordError: the records are of several scales or data sets.

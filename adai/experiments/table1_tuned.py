@@ -1,8 +1,8 @@
 """Table 1 again, with each optimizer at what the held-out images chose (`rates`), on other seeds.
 
-`tuned` has the learning rates, of all ten optimizers. `tuned-grid` has rate and weight decay together, of the three
-that Figure 4 has: the choice is a cell of its grid. Where a choice is the paper's, a run here is Table 1's own run: it
-is not made twice. The choices were made on a seed that is not among these, and without the test set.
+In `tuned` each of the ten optimizers has chosen its learning rate. In `tuned-grid` the three of Figure 4 have chosen
+rate and weight decay together, a cell of its grid. Where a choice is the paper's, the run is Table 1's own, and is not
+made twice. The choices were made on a seed that is not among these, and without the test set.
 """
 
 from pathlib import Path
@@ -12,17 +12,17 @@ from adai.experiments.base import NOTHING, Inputs
 from adai.records import Record, Spec, comparable, load
 
 CHOICES = {"tuned": rates.chosen_rates, "tuned-grid": rates.chosen_cells}
-"""For each experiment, what chooses multiples of the paper's learning rate and weight decay, by optimizer."""
+"""By experiment, the function that chooses multiples of the paper's learning rate and weight decay."""
 FOLDERS = ("table1", *CHOICES)
-"""Where the runs are: Table 1's own, those at another rate, and those at another decay, too."""
+"""The records of the runs: Table 1's own, those at another rate, and those at another decay."""
 
 
 def runs(scale: str, given: Inputs = NOTHING, experiment: str = "tuned") -> dict[str, Spec]:
-    """Return the runs at one scale by name, seed by seed, of each optimizer that has chosen; none before any has.
+    """Return the runs at one scale by name, seed by seed, of the optimizers that have chosen.
 
     Args:
         scale: one of the scales.
-        given: the records of `rates` that choose.
+        given: has the records of `rates`, which choose.
         experiment: one of `CHOICES`.
 
     Raises:
@@ -42,8 +42,8 @@ def runs(scale: str, given: Inputs = NOTHING, experiment: str = "tuned") -> dict
     return found
 
 
-def kept(scale: str, experiment: str = "tuned", *, folder: Path | None = None) -> list[Record]:
-    """Return the records of these runs at one scale, on whichever data set the choices were made on.
+def load_records(scale: str, experiment: str = "tuned", *, folder: Path | None = None) -> list[Record]:
+    """Return the records of these runs at one scale.
 
     Args:
         scale: one of the scales.
@@ -51,7 +51,7 @@ def kept(scale: str, experiment: str = "tuned", *, folder: Path | None = None) -
         folder: the records folder; by default the book's.
 
     Raises:
-        RecordError: the records at this scale are of several data sets.
+        RecordError: the records at this scale, those of `rates` among them, are of several data sets.
     """
     choices = CHOICES[experiment](load("rates", scale=scale, folder=folder))
     wanted = {name: rates.hyperparameters(name, *choice) for name, choice in choices.items()}

@@ -2,25 +2,35 @@
 
 from typing import TYPE_CHECKING, Any
 
-from adai.experiments.curvature import short
+from adai.experiments.curvature import round_to_4_digits
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
     from adai.training import Run
 
 RANKS = (0, 1, 3, 10, 30, 100)
-"""Which Hessian eigenvectors noise is projected on, from the largest eigenvalue."""
+"""The ranks of the Hessian eigenvectors that noise is projected on, 0 for the largest eigenvalue."""
 
 
-def exact(
+def measure_exact_noise(
     settings: dict[str, Any], model: "nn.Sequential", inputs: "Tensor", targets: "Tensor", eigenvectors: "Tensor"
 ) -> dict[str, Any]:
-    """Minibatches drawn with replacement: their noise along fixed directions, across parameters, and its norm.
+    """Return which law the noise of minibatches has, along fixed directions and across parameters.
 
-    `gaussian` is the same for Gaussian vectors that have exactly the covariance of the noise: sums of all examples'
-    gradients with weights drawn from a normal distribution.
+    Minibatches are drawn with replacement, and their noise is computed from the gradient of every example.
+
+    Args:
+        settings: of the measurement.
+        model, inputs, targets: as `curvature.measure_state`.
+        eigenvectors: of the Hessian, as columns.
+
+    Returns:
+        `alive`, the number of weights that ever have a gradient; `single`, variance and kurtosis of the noise of one
+        example along each direction; `batches`, by batch size the laws along directions and of `vectors`; and
+        `gaussian`, as `vectors` for Gaussian vectors that have exactly the covariance of the noise (sums of all
+        examples' gradients with weights drawn from a normal distribution).
     """
     import torch
 
@@ -29,13 +39,16 @@ def exact(
 
     how = settings["tails"]
     draw = torch.Generator().manual_seed(settings["seed"])
-    pairs = zip(inputs.split(CHUNK), targets.split(CHUNK), strict=True)
+    pairs = zip(torch.split(inputs, CHUNK), torch.split(targets, CHUNK), strict=True)
     noise = torch.cat([sample_gradients(model, x, y) for x, y in pairs])
     noise -= noise.mean(0)
     alive = (noise.square().sum(0) > 0).nonzero().flatten()
     directions = _directions(eigenvectors, alive, draw)
     along = (noise @ directions.float()).double()
-    single = {"variance": short(along.square().mean(0)), "kurtosis": short(excess_kurtosis(along.numpy()))}
+    single = {
+        "variance": round_to_4_digits(along.square().mean(0)),
+        "kurtosis": round_to_4_digits(excess_kurtosis(along.numpy())),
+    }
     weights = torch.randn(how["vectors"], len(noise), generator=draw)
     gaussian = _vectors((weights @ noise / len(noise) ** 0.5)[:, alive].numpy(), how["vectors_fitted"])
     over: dict[str, Any] = {}
@@ -52,23 +65,19 @@ def exact(
 
 
 def _laws(draws: "np.ndarray", batch: int) -> dict[str, list[float]]:
-    """Of minibatches' noise along directions, shape (draws, directions): variance times B, kurtosis, and which law."""
+    """Return for each direction the variance times B, the kurtosis, and the law of draws, shape (draws, directions)."""
     from adai.theory.stable import compare, excess_kurtosis
 
     found = [compare(column) for column in draws.T]
     return {
-        "variance": short(draws.var(0) * batch),
-        "kurtosis": short(excess_kurtosis(draws)),
-        **{name: short(getattr(each, name) for each in found) for name in ("alpha", "advantage", "error")},
+        "variance": round_to_4_digits(draws.var(0) * batch),
+        "kurtosis": round_to_4_digits(excess_kurtosis(draws)),
+        **{name: round_to_4_digits(getattr(each, name) for each in found) for name in ("alpha", "advantage", "error")},
     }
 
 
-KINDS = ("eigenvector", "weight", "random")
-"""Directions come in these kinds, `len(RANKS)` of each."""
-
-
-def _directions(eigenvectors: "Tensor", alive: "Tensor", draw: Any) -> "Tensor":
-    """Hessian eigenvectors, single weights that ever have a gradient, and random directions, as columns."""
+def _directions(eigenvectors: "Tensor", alive: "Tensor", draw: "Generator") -> "Tensor":
+    """Return directions as columns: eigenvectors, single weights out of `alive`, and random ones, as many of each."""
     import torch
 
     count, n = len(RANKS), len(eigenvectors)
@@ -79,10 +88,16 @@ def _directions(eigenvectors: "Tensor", alive: "Tensor", draw: Any) -> "Tensor":
 
 
 def _vectors(vectors: "np.ndarray", fitted: int, elements: Any = slice(None)) -> dict[str, Any]:
-    """Of noise times root B: quantiles of the norm over vectors; and the first vectors' elements as if they were draws.
+    """Return quantiles of the norms of vectors, and the law of the first vectors' elements as if they were draws.
 
-    Only these `elements`, by default all. Quantiles of an element's size are the first vector's, over the root of the
-    mean square.
+    Args:
+        vectors: noise times root B, one a row.
+        fitted: how many vectors' elements are looked at.
+        elements: which elements, by default all.
+
+    Returns:
+        `norms` has 41 quantiles, and so has `elements`: of the size of the first vector's elements, over the root of
+        their mean square.
     """
     import numpy as np
 
@@ -93,20 +108,20 @@ def _vectors(vectors: "np.ndarray", fitted: int, elements: Any = slice(None)) ->
     found = [compare(np.random.default_rng(0).permutation(vector)) for vector in vectors[:fitted]]
     first = np.abs(vectors[0])
     return {
-        "norms": short(np.quantile(norms, at)),
+        "norms": round_to_4_digits(np.quantile(norms, at)),
         "norm_kurtosis": float(f"{excess_kurtosis(norms):.4g}"),
-        "elements": short(np.quantile(first / np.sqrt(np.mean(first**2)), at)),
-        "kurtosis": short(excess_kurtosis(vectors[:fitted], axis=1)),
-        **{name: short(getattr(each, name) for each in found) for name in ("alpha", "advantage")},
+        "elements": round_to_4_digits(np.quantile(first / np.sqrt(np.mean(first**2)), at)),
+        "kurtosis": round_to_4_digits(excess_kurtosis(vectors[:fitted], axis=1)),
+        **{name: round_to_4_digits(getattr(each, name) for each in found) for name in ("alpha", "advantage")},
     }
 
 
-FIRST = 3
-"""How many minibatches of each size a check repeats on a recorded run."""
+REPEATED = 3
+"""Number of minibatches of each size that a check repeats on a recorded run."""
 
 
 def minibatch_gradients(settings: dict[str, Any], run: "Run", batch: int, first: int | None = None) -> "Tensor":
-    """One row for each minibatch drawn, or for the first of them; in training mode."""
+    """Return the gradient on each minibatch drawn, or on the `first` of them, one a row; the model trains meanwhile."""
     import torch
     from torch.nn import functional as F
 
@@ -121,10 +136,16 @@ def minibatch_gradients(settings: dict[str, Any], run: "Run", batch: int, first:
     return torch.stack(found)
 
 
-def of_run(settings: dict[str, Any], run: "Run") -> dict[str, Any]:
-    """As `exact`, about the mean of the minibatches drawn; Gaussian vectors have the covariance of those drawn.
+def measure_minibatch_noise(settings: dict[str, Any], run: "Run") -> dict[str, Any]:
+    """Return which law the noise of minibatches has on a recorded run, about the mean of those drawn.
 
-    `norms` are those of the first gradients, for a check.
+    Args:
+        settings: of the measurement.
+        run: at the weights that are measured.
+
+    Returns:
+        `norms` of the first gradients, for a check; `parameters`, their number; `tails`, whose `batches` are as in
+        `measure_exact_noise`, except that the Gaussian vectors have the covariance of the minibatches drawn.
     """
     import torch
 
@@ -136,7 +157,7 @@ def of_run(settings: dict[str, Any], run: "Run") -> dict[str, Any]:
     norms, found = {}, {}
     for batch in how["batches"]:
         noise = minibatch_gradients(settings, run, batch)
-        norms[str(batch)] = noise[:FIRST].norm(dim=1).tolist()
+        norms[str(batch)] = noise[:REPEATED].norm(dim=1).tolist()
         noise = (noise - noise.mean(0)) * batch**0.5
         along = torch.cat([noise[:, single], noise @ anywhere], dim=1).double().numpy()
         gaussian = torch.randn(len(noise), len(noise), generator=draw) @ noise / len(noise) ** 0.5

@@ -6,7 +6,7 @@ import pytest
 
 from adai.experiments import adai_memory, registry
 from adai.experiments.base import NOTHING
-from adai.experiments.comparison import estimated
+from adai.experiments.comparison import estimate
 from adai.records import Record, Spec
 from tests import made_up
 
@@ -46,8 +46,8 @@ def test_runs_that_choose_a_rate_are_not_repeated():
 
 
 def test_the_share_is_taken_seed_by_seed():
-    assert adai_memory.closed(RECORDS, "short").values == (pytest.approx(0.8),)
-    assert adai_memory.closed(RECORDS[1:], "short") is None
+    assert adai_memory.share_closed(RECORDS, "short").values == (pytest.approx(0.8),)
+    assert adai_memory.share_closed(RECORDS[1:], "short") is None
 
 
 def test_the_table_has_both_memories_and_leaves_empty_what_nobody_has_run():
@@ -62,7 +62,7 @@ def test_a_text_is_compared_by_its_perplexity():
     runs = registry.specs("language", "smoke")
     kept = [record(runs[f"language/{name}/0"], error, "test_perplexity") for name, error in (("adai", 30), ("sgd", 20))]
     short = record(registry.specs("memory-language", "smoke")["memory-language/short/0"], 25, "test_perplexity")
-    assert adai_memory.closed([*kept, short], "short").values == (0.5,)
+    assert adai_memory.share_closed([*kept, short], "short").values == (0.5,)
 
 
 @pytest.mark.parametrize(
@@ -75,5 +75,5 @@ def test_a_text_is_compared_by_its_perplexity():
     ],
 )
 def test_the_prediction_is_judged_by_the_interval(monkeypatch, shares, words):
-    monkeypatch.setattr(adai_memory, "closed", lambda *_: estimated(shares))
+    monkeypatch.setattr(adai_memory, "share_closed", lambda *_: estimate(shares))
     assert words in adai_memory.verdict([], "heavy")

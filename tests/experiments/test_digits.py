@@ -35,7 +35,7 @@ def test_unknown_runs_are_refused():
     with pytest.raises(RecordError, match="no experiment is called 'nix'; there are digits"):
         registry.find("nix")
     with pytest.raises(RecordError, match="no run at scale laptop is called 'digits/adai/99'"):
-        registry.one_of(registry.specs("digits", "laptop"), "digits/adai/99", "laptop")
+        registry.find_run(registry.specs("digits", "laptop"), "digits/adai/99", "laptop")
     with pytest.raises(RecordError, match="no runs at scale paper; it has smoke, laptop"):
         registry.specs("digits", "paper")
 

@@ -25,7 +25,7 @@ def test_figure_5_is_run_as_the_paper_describes_it():
 def test_every_optimizer_meets_the_same_noise_in_the_wells():
     """At one height the temperatures are equal, whatever the optimizer and its convention."""
     for case in escape.runs("paper")["escape/heights"].settings["cases"]:
-        ((unit, T, _),) = escape_times.effective(case)
+        ((unit, T, _),) = escape_times.effective_parameters(case)
         assert math.isclose(unit, escape.ETA) and math.isclose(T, escape.BARRIER / case["height"])
 
 
@@ -35,12 +35,14 @@ def test_predictions_follow_the_laws_they_are_meant_to_tell_apart():
     heights = {}
     for case in parts["directions"]:
         follows = len(set(case["variance"])) > 1
-        heights[case["optimizer"], follows] = [escape.BARRIER / T for _, T, _ in escape_times.effective(case)]
+        heights[case["optimizer"], follows] = [
+            escape.BARRIER / T for _, T, _ in escape_times.effective_parameters(case)
+        ]
     for optimizer, expected in (("sgd", [8, 4, 2]), ("adai", [8, 4, 2]), ("adam", [8, 8 / 2**0.5, 4])):
         assert heights[optimizer, True] == pytest.approx(expected)
         assert heights[optimizer, False] == pytest.approx([8, 8, 8])
     for case in parts["batch"]:
-        ((_, T, _),) = escape_times.effective(case)
+        ((_, T, _),) = escape_times.effective_parameters(case)
         relative = case["batch"] / 4
         height = 4 * (relative**0.5 if case["optimizer"] == "adam" else relative)
         assert math.isclose(escape.BARRIER / T, height)
@@ -48,13 +50,15 @@ def test_predictions_follow_the_laws_they_are_meant_to_tell_apart():
 
 def test_inertia_of_adai_depends_on_the_share_of_the_noise():
     case = escape.well("adai", 5, 1, k=(1, 3), bound=(1,))
-    assert [inertia for _, _, inertia in escape_times.effective(case)] == pytest.approx([0.95, 0.85])
-    assert escape_times.expected(case)[1] == math.inf
+    assert [inertia for _, _, inertia in escape_times.effective_parameters(case)] == pytest.approx([0.95, 0.85])
+    assert escape_times.expected_steps(case)[1] == math.inf
 
 
 def test_noise_that_vanishes_on_the_way_lets_nobody_out():
-    assert escape_times.expected(escape.well("sgd", 2, 1, profile="curvature")) == [math.inf]
-    (low,), (high,) = (escape_times.expected(escape.well("sgd", 2, 1, profile=p)) for p in ("constant", "stepped"))
+    assert escape_times.expected_steps(escape.well("sgd", 2, 1, profile="curvature")) == [math.inf]
+    (low,), (high,) = (
+        escape_times.expected_steps(escape.well("sgd", 2, 1, profile=p)) for p in ("constant", "stepped")
+    )
     assert low < high < math.inf
 
 
@@ -83,7 +87,7 @@ def test_cases_are_found_by_their_settings():
     found = escape_times.cases(Result(spec, {}, [[3, 5], [7, 9]], 1.0), k=2)
     assert [(case, steps.tolist()) for case, steps in found] == [({"k": 2}, [7, 9])]
     case = escape.well("sgd", 2, 1)
-    exact = escape_times.expected(case)[0]
+    exact = escape_times.expected_steps(case)[0]
     assert escape_times.ratio(case, np.array([exact, 3 * exact])) == pytest.approx((2.0, 1.0))
 
 

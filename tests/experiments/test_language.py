@@ -35,7 +35,7 @@ def test_the_grid_grows_until_the_best_is_inside():
 
 def test_a_rate_is_chosen_once_its_grid_is_complete():
     found = {"adai": {1: 300.0, 10: 200.0, 100: 250.0}, "sgd": {0.1: 1.0, 1: 2.0, 10: 3.0}, "adam": {1e-3: 5.0}}
-    assert language.chosen(found) == {"adai": 10}
+    assert language.chosen_rates(found) == {"adai": 10}
 
 
 def test_results_exist_once_there_is_a_choice_and_use_other_seeds(folder):

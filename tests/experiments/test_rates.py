@@ -142,7 +142,9 @@ def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(fol
     own = [table1.runs("laptop")[f"table1/{optimizer}/0"] for optimizer in ("adai", "sgd", "adam")]
     for spec in (*own, tuned["tuned/sgd/1"], stale):
         file(spec, folder)
-    found = {(r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in table1_tuned.kept("laptop")}
+    found = {
+        (r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in table1_tuned.load_records("laptop")
+    }
     assert found == {("table1", "adai", 1), ("tuned", "sgd", 1)}
 
 
@@ -166,4 +168,4 @@ def test_runs_at_a_chosen_cell_are_not_made_twice(folder):
     assert sgd.hyperparameters == {**paper.hyperparameters, "weight_decay": pytest.approx(0.0025)}
     for spec in (first["table1/sgd/0"], sgd):
         file(spec, folder)
-    assert [r.spec for r in table1_tuned.kept("laptop", "tuned-grid")] == [sgd], "not the one at another decay"
+    assert [r.spec for r in table1_tuned.load_records("laptop", "tuned-grid")] == [sgd], "not the one at another decay"

@@ -67,5 +67,5 @@ def test_every_run_of_table_1_that_kept_its_weights_is_to_be_measured():
 def test_kept_weights_have_the_test_error_of_their_record():
     settings = registry.measurements("sharpness", "laptop")["sharpness/adam/0"].settings
     record = records.read(FOLDER / "table1" / f"{settings['run']['hash']}.json")
-    _, error = sharpness._landscapes(settings | {"images": 10}, FOLDER)
+    _, error = sharpness._landscape(settings | {"images": 10}, FOLDER)
     assert error == pytest.approx(record.curves["test_error"][-1], abs=0.1)  # fp16 moves a few images

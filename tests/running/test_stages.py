@@ -24,7 +24,7 @@ def choosing_runs(scale: str, given: Inputs) -> dict[str, records.Spec]:
     found = {r.spec.hyperparameters["lr"]: r.curves["test_error"][-1] for r in given.records("toy", scale)}
     runs = {f"toy/choose/{rate:g}": spec(rate, 9) for rate in RATES}
     if all(rate in found for rate in RATES):
-        runs["toy/0"] = spec(choosing.lowest({rate: found[rate] for rate in RATES}), 0)
+        runs["toy/0"] = spec(choosing.argmin({rate: found[rate] for rate in RATES}), 0)
     return runs
 
 
