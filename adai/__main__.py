@@ -19,14 +19,19 @@ CLEAR = "\x1b[2J\x1b[H"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 well, 1 something was found or failed, 2 wrong usage."""
+    """Run one command and return its exit code: 0 if all went well, 1 if something failed or is bad, 2 after an error.
+
+    Args:
+        argv: the arguments; by default those of the process.
+    """
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.command(arguments)
+        status: int = arguments.command(arguments)
+        return status
     except (RecordError, OSError) as error:
         message = str(error)
     except ModuleNotFoundError as error:
-        if error.name.split(".")[0] == "adai":
+        if error.name and error.name.split(".")[0] == "adai":
             raise
         message = f"{error.name} is not installed; the package's extras 'experiments' and 'book' bring it"
     except KeyboardInterrupt:
@@ -36,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train one run or take one measurement, unless it has a record; under torchrun, train on all of its processes."""
+    """Train a run or take a measurement that has no record; under torchrun, all of its processes train it together."""
     from adai.processes import joined
     from adai.running.sweep import train_and_save
 
@@ -45,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _measure(arguments, experiment)
     with _output(arguments) as folder, joined(_device(arguments)) as (device, rank):
         runs = registry.specs(experiment, arguments.scale, Inputs.at(folder))
-        spec = registry.one_of(runs, arguments.run, arguments.scale)
+        spec = registry.find_run(runs, arguments.run, arguments.scale)
         path = records.path_of(spec, folder)
         if path.exists():
             print(f"{arguments.run} has a record: {path}")
@@ -59,29 +64,29 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace, name: str) -> int:
-    """Take one measurement, or all of an experiment, each unless it has a record."""
-    experiment = registry.measured(name)
+    """Take one measurement, or all of an experiment, unless recorded, and return the exit code."""
+    experiment = registry.find_measured(name)
     with _output(arguments) as folder:
         specs = registry.measurements(name, arguments.scale, Inputs.at(folder))
         if "/" in arguments.run:
-            specs = {arguments.run: registry.one_of(specs, arguments.run, arguments.scale)}
+            specs = {arguments.run: registry.find_run(specs, arguments.run, arguments.scale)}
         for run, spec in specs.items():
             path = records.path_of(spec, folder)
             if path.exists():
                 print(f"{run} has a record: {path}")
                 continue
-            result = records.measure(spec, partial(experiment.measure, folder=folder), threads=_cores())
+            result = records.measure(spec, lambda spec: experiment.measure(spec, folder), threads=_cores())
             result.save(folder)
             print(experiment.summary(result), flush=True)
     return 0
 
 
 def sweep(arguments: argparse.Namespace) -> int:
-    """Train all runs of an experiment that have no record, side by side, and print its table."""
+    """Train all runs of an experiment that have no record, side by side, and print the table."""
     from adai.processes import interrupted_by_sigterm
     from adai.running.sweep import stages
 
-    experiment = registry.trained(arguments.experiment)
+    experiment = registry.find_trained(arguments.experiment)
     failed: list[str] = []
     with _output(arguments) as folder, interrupted_by_sigterm():
 
@@ -130,7 +135,7 @@ def _train_all(
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Repeat the first steps of every record, and report each record that cannot be repeated."""
+    """Repeat the first steps of every record, and report each record that does not agree."""
     folder = records.default_folder()
     names = [arguments.experiment] if arguments.experiment else sorted(p.name for p in folder.iterdir() if p.is_dir())
     good = bad = unchecked = 0
@@ -151,7 +156,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def data(arguments: argparse.Namespace) -> int:
-    """Put a data set into the folder that ADAI_DATA names: download it, or decode the ImageNet that is there."""
+    """Put a data set into the folder that ADAI_DATA names: download it, or decode the files of ImageNet there."""
     from adai.data import cifar, imagenet, mnist, ptb, tiny_imagenet
 
     prepare = {
@@ -166,7 +171,7 @@ def data(arguments: argparse.Namespace) -> int:
 
 
 def add(arguments: argparse.Namespace) -> int:
-    """File a record that was made elsewhere, once it has been checked."""
+    """Check a record that was made elsewhere, and file it if it is good."""
     folder = records.default_folder()
     record = records.read(arguments.file)
     path = records.path_of(record.spec, folder)
@@ -181,7 +186,7 @@ def add(arguments: argparse.Namespace) -> int:
 
 
 def ledger(arguments: argparse.Namespace) -> int:
-    """Show what the book has checked."""
+    """Print the verdict on each numbered item of the paper."""
     from adai.book import ledger
 
     return ledger.main(arguments.json, arguments.part)
@@ -232,7 +237,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _output(arguments: argparse.Namespace) -> Iterator[Path]:
-    """Yield the folder that records go to: for smoke runs, which only prove that the path works, a temporary one."""
+    """Yield the folder for the records: --out, else for smoke runs a temporary folder, else the book's."""
     arguments.keep = arguments.out is not None or arguments.scale != "smoke"
     if arguments.keep:
         yield arguments.out or records.default_folder()
@@ -242,7 +247,7 @@ def _output(arguments: argparse.Namespace) -> Iterator[Path]:
 
 
 def _device(arguments: argparse.Namespace) -> str:
-    """Where to train: as asked, else on a GPU where there is one and the scale is made for it."""
+    """Return where to train: as asked, else at the scales colab and paper on a GPU if there is one."""
     import torch
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
@@ -252,7 +257,7 @@ def _device(arguments: argparse.Namespace) -> str:
 
 
 def _devices(arguments: argparse.Namespace) -> list[str]:
-    """The device of each run that trains beside others."""
+    """Return the device of each process of a sweep."""
     import torch
 
     if _device(arguments) == "cpu":
@@ -262,9 +267,10 @@ def _devices(arguments: argparse.Namespace) -> list[str]:
 
 
 def _faults(record: Record | Result, known: Mapping[str, Spec | Measurement], folder: Path) -> list[str]:
+    """Return everything that is wrong with a record, a part of which is repeated."""
     if isinstance(record, Result):
-        repeat = partial(registry.measured(record.spec.experiment).repeat, folder=folder)
-        return records.faults(record, known=known, repeat=repeat)
+        experiment = registry.find_measured(record.spec.experiment)
+        return records.faults(record, known=known, repeat=lambda result: experiment.repeat(result, folder))
     from adai.training import first_steps
 
     return records.faults(record, known=known, repeat=partial(records.loss_differences, rerun=first_steps))

@@ -5,7 +5,7 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from adai.running.sweep import with_torch
+from adai.running.sweep import torch_context
 
 ADAI = "import sys; from adai.__main__ import main; sys.exit(main())"
 """The command line."""
@@ -14,7 +14,7 @@ ADAI = "import sys; from adai.__main__ import main; sys.exit(main())"
 def start(code: str, *arguments: str, printed: Path, folder: Path | None = None) -> BaseProcess:
     """Start a process like `python -c code arguments` in a folder; what it prints goes to a file."""
     work = (code, arguments, printed, folder or Path.cwd(), dict(os.environ))
-    process = with_torch().Process(target=_run, args=work)
+    process = torch_context().Process(target=_run, args=work)
     process.start()
     return process
 

@@ -1,25 +1,26 @@
-"""The ledger: what the chapters' stored checks say of every numbered item of the paper.
+"""The ledger: the verdicts of the chapters' stored checks on every numbered item of the paper.
 
-It reads nothing but the notebooks' outputs, which the tests re-run and compare; so a verdict is only ever what a run
-earned. Standard library only: the site is rendered without SymPy.
+It reads only the notebooks' outputs, which the tests re-run and compare, so every verdict comes from a run. It needs
+only the standard library, since the site is rendered without SymPy.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adai import records
 from adai.book.items import EXPERIMENTS, HOME, NOTEBOOK, part
 
 MIME = "application/vnd.adai.check+json"
 VERDICTS = ["wrong", "typo", "loose", "not reproduced", "undecided", "leading order", "reproduced", "holds"]
-"""From the worst: the verdict on an item is the worst of its checks'."""
+"""From the worst to the best; an item has the worst verdict of its checks."""
 
 
 @dataclass
 class Entry:
-    """One item of the paper and what its checks found."""
+    """One item of the paper, and the outcome of its checks."""
 
     id: str
     part: str
@@ -40,12 +41,12 @@ class Entry:
 
 
 def notebooks(root: Path) -> list[Path]:
-    """All chapters that are notebooks, in a stable order."""
+    """Return the paths of all notebooks of the book, sorted."""
     return sorted(p for p in (root / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 
 
-def checks(notebook: Path) -> Iterator[dict]:
-    """The records of the checks whose outputs a notebook stores, in order."""
+def checks(notebook: Path) -> Iterator[dict[str, Any]]:
+    """Yield the JSON record of each check that a notebook stores, in order."""
     for cell in json.loads(notebook.read_text())["cells"]:
         for output in cell.get("outputs", []):
             if MIME in output.get("data", {}):
@@ -53,7 +54,7 @@ def checks(notebook: Path) -> Iterator[dict]:
 
 
 def entries(root: Path) -> list[Entry]:
-    """One entry for each item of the paper, checked or not, in the paper's order."""
+    """Return one entry for each item of the paper, checked or not, in the paper's order."""
     found = {}
     for item, title in HOME.items():
         missing = "not run" if part(item) == EXPERIMENTS else "not yet checked"
@@ -64,8 +65,8 @@ def entries(root: Path) -> list[Entry]:
     return list(found.values())
 
 
-def _add(entry: Entry, check: dict, notebook: str) -> None:
-    """Enters one more check of an item; the home of the item is the chapter it was first checked in."""
+def _add(entry: Entry, check: dict[str, Any], notebook: str) -> None:
+    """Add a check to its item's entry; the item's first check decides its notebook and anchor."""
     if not entry.checked:
         entry.notebook, entry.verdict, entry.checked = notebook, check["verdict"], True
         entry.anchor = f"equation-{entry.id.replace(':', '-')}" if entry.id.startswith("eq:") else entry.id
@@ -82,19 +83,19 @@ def _add(entry: Entry, check: dict, notebook: str) -> None:
 
 
 def rests_on_checked(entry: Entry, by_id: dict[str, Entry]) -> bool:
-    """Whether the item and everything that it uses, however far down, is checked."""
+    """Return whether the item is checked, and so is everything that it uses, directly or not."""
     return entry.checked and all(rests_on_checked(by_id[i], by_id) for i in entry.uses)
 
 
 def main(as_json: bool = False, only: str | None = None) -> int:
-    """Prints the ledger.
+    """Print the ledger, and return the exit code.
 
     Args:
-        as_json: every item in full, as JSON; else a line for each, and counts.
-        only: 'theory' or 'experiments'.
+        as_json: print every item in full, as JSON; else a line for each, and the counts.
+        only: the part to print, `theory` or `experiments`; by default both.
 
     Returns:
-        1 when an item has no check, else 0.
+        1 if an item has no check, else 0.
     """
     listed = [e for e in entries(records.home()) if only in (None, e.part)]
     if as_json:

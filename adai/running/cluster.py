@@ -9,22 +9,23 @@ import adai
 from adai.records import Record, RecordError, Spec, atomic_write, weights_path
 from adai.running.sweep import train_and_save
 
-Work = Callable[[Spec, Path, str], Record]
+_Work = Callable[[Spec, Path, str], Record]
 
 
 def sweep(
-    specs: Mapping[str, Spec], folder: Path, device: str, *, work: Work = train_and_save
+    specs: Mapping[str, Spec], folder: Path, device: str, *, work: _Work = train_and_save
 ) -> Iterator[tuple[str, Record | BaseException]]:
-    """Train runs on the cluster that Ray finds (`RAY_ADDRESS`), else on one that it starts on this machine.
+    """Train runs on a Ray cluster, file their records here, and yield each name as its run ends, with record or error.
 
-    Yields each name as its run ends, with the record or the error. A run that raises, or that takes its process down,
-    ends only itself. Runs that are stopped are begun anew the next time: their checkpoints stay where they trained.
+    The cluster is the one that ``RAY_ADDRESS`` names, else one that Ray starts on this machine. A run that raises, or
+    that takes its process down, ends only itself. A run that is stopped begins anew the next time, since its checkpoint
+    stays on the machine that trained it.
 
     Args:
         specs: runs by name.
         folder: the records folder, on this machine.
-        device: "cpu" (a core for each run) or "cuda" (a GPU for each run).
-        work: what a process does with a run.
+        device: ``"cpu"`` (a core for each run) or ``"cuda"`` (a GPU for each run).
+        work: called in a process of the cluster with a run; returns its record.
 
     Raises:
         RecordError: Ray is not installed.
@@ -59,8 +60,8 @@ def sweep(
         ray.shutdown()
 
 
-def _run(spec: Spec, device: str, work: Work) -> tuple[Record, bytes | None]:
-    """Train somewhere, and bring back the record and the weights that it keeps."""
+def _run(spec: Spec, device: str, work: _Work) -> tuple[Record, bytes | None]:
+    """Return a run's record, and its last weights as bytes if it keeps them; called on a machine of the cluster."""
     with TemporaryDirectory() as folder:
         record = work(spec, Path(folder), device)
         path = weights_path(spec, Path(folder))

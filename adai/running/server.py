@@ -1,7 +1,7 @@
-"""What the server imports that a sweep's processes are forks of, and nothing else: torch, and no heed to SIGTERM.
+"""The only module that the server imports whose forks are a sweep's processes: it loads torch and ignores SIGTERM.
 
-Who stops a sweep often signals all of its processes. The server stays until they have saved themselves, since without
-it the sweep would take them for dead.
+A sweep is often stopped by a signal to all of its processes. The server must outlive the runs that save themselves:
+when it ends, the sweep takes them for dead.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""One table's runs in one sitting, from a notebook: an estimate first, kept where they survive, ready to send."""
+"""One experiment's runs in one sitting, from a notebook: estimated first, resumed if cut off, and zipped to be sent."""
 
 import os
 import sys
@@ -15,23 +15,23 @@ from adai.records import RecordError, Spec
 from adai.running.sweep import stages, train_and_save
 
 STEPS = 20
-"""Steps that an estimate is made from, after as many to get going."""
+"""Number of steps that are timed for an estimate, after as many to warm up."""
 
 
 def sit(experiment: str, folder: str | Path = "runs", *, drive: bool = False) -> Path | None:
-    """Train what an experiment still lacks at the scale that ``ADAI_SCALE`` names; without it, only say what that is.
+    """Train the runs of an experiment that have no record, at the scale that ``ADAI_SCALE`` names, and zip the records.
 
-    The time is estimated before anything is trained. A sitting that was cut off goes on where it stopped, if its folder
-    is still there; on Colab it is, if it lies in the reader's Drive. The records are zipped at the end, and on Colab
-    downloaded, to be sent as CONTRIBUTING tells.
+    Without ``ADAI_SCALE`` nothing is trained. The time is estimated before each stage. A sitting that was cut off goes
+    on where it stopped if its folder is still there, as it is on Colab in the reader's Drive. On Colab the archive is
+    downloaded. CONTRIBUTING says how to send it.
 
     Args:
         experiment: its name, such as ``"table1"``.
-        folder: where the records and the unfinished runs are kept.
-        drive: on Colab, keep that folder in the reader's Drive, which asks for leave.
+        folder: for the records and the checkpoints of unfinished runs.
+        drive: on Colab, keep that folder in the reader's Drive; Colab asks the reader's permission.
 
     Returns:
-        The zipped records; None where nothing was asked for.
+        The path of the archive; None without ``ADAI_SCALE``.
 
     Raises:
         RecordError: the experiment has no runs at this scale, or its data set is not there.
@@ -52,7 +52,7 @@ def sit(experiment: str, folder: str | Path = "runs", *, drive: bool = False) ->
         for path in (records.path_of(spec, home) for spec in specs.values()):
             if path.exists():
                 zipped.write(path, path.relative_to(home))
-    print(registry.trained(experiment).table(records.existing_records(specs.values(), home)))
+    print(registry.find_trained(experiment).table(records.existing_records(specs.values(), home)))
     if "google.colab" in sys.modules:
         from google.colab import files
 
@@ -72,7 +72,7 @@ def _train(missing: Mapping[str, Spec], home: Path) -> None:
 
 
 def _estimate(missing: Mapping[str, Spec], device: str) -> float:
-    """Seconds for all of these runs, from a few steps of the first."""
+    """Return the seconds that all of these runs will take, from a few steps of the first."""
     from adai.training import prepared
 
     run = prepared(next(iter(missing.values())), device)

@@ -1,4 +1,4 @@
-"""Many runs side by side, one process a core; and stage by stage, where some choose what others need."""
+"""Many runs side by side, one process a core; and in stages, if the records of some choose the settings of others."""
 
 import os
 import sys
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from adai.records import Record, Spec, path_of, weights_path
 
-Runs = Callable[[], Mapping[str, Spec]]
+_Runs = Callable[[], Mapping[str, Spec]]
 
 
 def train_and_save(
     spec: Spec, folder: Path, device: str = "cpu", *, compiled: bool = False, progress: bool = False
 ) -> Record:
-    """Train one run, or go on with it where it was stopped, and file its record at once.
+    """Train one run, from its checkpoint if it was stopped, file its record, and return it.
 
     Args:
         spec, device, compiled, progress: as `adai.training.train`.
@@ -34,13 +34,13 @@ def train_and_save(
     return record
 
 
-def stages(runs: Runs, folder: Path) -> Iterator[dict[str, Spec]]:
-    """Yield what is missing, and again whenever the records of one stage have chosen the runs of the next.
+def stages(runs: _Runs, folder: Path) -> Iterator[dict[str, Spec]]:
+    """Yield the runs that have no record, then those that the records made meanwhile have chosen, until there are none.
 
     A run that failed is not begun again.
 
     Args:
-        runs: returns the runs by name, as the records of the moment have it.
+        runs: returns the runs by name, from the records that there are when it is called.
         folder: the records folder.
     """
     begun: set[str] = set()
@@ -58,19 +58,19 @@ def sweep(
 ) -> Iterator[tuple[str, Record | BaseException]]:
     """Train runs side by side, and yield each name as its run ends, with the record or the error.
 
-    A run that raises, or that takes its whole process down, ends only itself. When the caller stops, by an exception or
-    by closing the iterator, the running ones save themselves first.
+    A run that raises, or that takes its whole process down, ends only itself. If the caller stops, by an exception or
+    by closing the iterator, the runs in progress save themselves first.
 
     Args:
         specs: runs by name.
         folder: the records folder.
         devices: one for each process; each trains with one thread.
-        work: what a process does with a run.
+        work: called in a process with a run; returns its record.
     """
     waiting = list(specs.items())
     # A pool of one process for each job: a killed process breaks its whole pool, so it may hold one run only.
     idle = [(_process(), device) for device in devices[: len(waiting)]]
-    running: dict[Future, tuple[str, ProcessPoolExecutor, str]] = {}
+    running: dict[Future[Record], tuple[str, ProcessPoolExecutor, str]] = {}
     try:
         while waiting or running:
             while waiting and idle:
@@ -93,11 +93,11 @@ def sweep(
             process.shutdown(cancel_futures=True)
 
 
-def with_torch() -> BaseContext:
-    """Return how to start processes that have torch at once: as forks of a server that has imported it, and only that.
+def torch_context() -> BaseContext:
+    """Return a multiprocessing context whose processes start with torch: forks of a server that has imported it.
 
-    Not as forks of the caller: a fork of a process whose torch has threads can hang. On macOS, where the system's own
-    libraries have threads, each process imports torch anew.
+    They are no forks of the caller, since a fork of a process whose torch has threads can hang. On macOS the system's
+    own libraries have threads, so each process imports torch anew.
     """
     context = get_context("forkserver" if sys.platform == "linux" else "spawn")
     context.set_forkserver_preload(["adai.running.server"])
@@ -105,8 +105,10 @@ def with_torch() -> BaseContext:
 
 
 def _process() -> ProcessPoolExecutor:
-    # The server keeps the environment of its own start, which may be of another sweep.
-    return ProcessPoolExecutor(max_workers=1, mp_context=with_torch(), initializer=_enter, initargs=(dict(os.environ),))
+    # The server keeps the environment that it was started with, perhaps by another sweep.
+    return ProcessPoolExecutor(
+        max_workers=1, mp_context=torch_context(), initializer=_enter, initargs=(dict(os.environ),)
+    )
 
 
 def _enter(environment: dict[str, str]) -> None:
