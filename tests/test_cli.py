@@ -20,18 +20,14 @@ from tests import forks
 
 
 @pytest.fixture
-def book(tmp_path, monkeypatch) -> Path:
-    """A checkout with an empty records folder, in which every commit is known."""
-    folder = tmp_path / "book" / "records"
-    folder.mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records.judge, "commit_exists", lambda commit: True)
+def book(folder, known_commits) -> Path:
+    """Return the empty records folder of a checkout in which every commit is known."""
     return folder
 
 
 @pytest.fixture
 def good_record(monkeypatch) -> Record:
-    """A true record of a small run that the experiment is made to know."""
+    """Return a true record of a small run, which the experiment is made to know."""
     spec = dataclasses.replace(registry.specs("digits", "smoke")["digits/adai/0"], scale="laptop")
     monkeypatch.setattr(registry, "known_specs", lambda name, given: {spec.hash: spec})
     record = train(spec)

@@ -19,14 +19,11 @@ Steps = list[int] | list[list[int]]
 """When each particle left, in the order of particles, 0 if it was given up; for a case with `each`, one list each."""
 
 
-class _FormAndRate(TypedDict):
+class RuleSettings(TypedDict, total=False):
+    """The arguments of a `Rule` of `adai.theory.escape`; always `form` and `lr`."""
+
     form: Literal["momentum", "adam", "adai"]
     lr: float
-
-
-class RuleSettings(_FormAndRate, total=False):
-    """The arguments of a `Rule` of `adai.theory.escape`, as JSON holds them."""
-
     beta1: float
     beta2: float
     eps: float

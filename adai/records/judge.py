@@ -41,7 +41,7 @@ def loss_differences(record: Record, rerun: Callable[[Spec, int], tuple[dict[str
 
     Args:
         record: the record of the run.
-        rerun: repeats so many first steps of a spec, and returns its data's label and checksum, and the losses
+        rerun: repeats that number of first steps of a spec, and returns its data's label and checksum, and the losses
             (`adai.training.first_steps`).
 
     Yields:

@@ -27,19 +27,6 @@ def test_runs_are_paired_over_ten_seeds():
     assert len(settings) == 1, "optimizers differ in more than their hyperparameters"
 
 
-def test_scales_share_no_spec():
-    assert len(registry.known_specs("digits")) == 30 + len(registry.specs("digits", "smoke"))
-
-
-def test_unknown_runs_are_refused():
-    with pytest.raises(RecordError, match="no experiment is called 'nix'; there are digits"):
-        registry.find("nix")
-    with pytest.raises(RecordError, match="no run at scale laptop is called 'digits/adai/99'"):
-        registry.find_run(registry.specs("digits", "laptop"), "digits/adai/99", "laptop")
-    with pytest.raises(RecordError, match="no runs at scale paper; it has smoke, laptop"):
-        registry.specs("digits", "paper")
-
-
 def test_interval_is_students():
     # Two-sided 95 % quantiles of Student's t from any printed table: 2.776 for 4 degrees of freedom.
     low, high = Estimate((1.0, 2.0, 3.0, 4.0, 5.0)).interval

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import yaml
 
-from adai import records
 from adai.experiments import escape, escape_times
 from adai.records import Measurement, Result
+from tests.committed import PAPER
 
 
 def test_figure_5_is_run_as_the_paper_describes_it():
@@ -99,8 +98,7 @@ def test_redrawn_means_spread_as_the_error_of_a_mean():
 
 
 def test_the_papers_numbers_of_appendix_e_are_on_record():
-    paper = yaml.safe_load((records.home() / "book" / "records" / "paper.yml").read_text(encoding="utf-8"))
-    printed = paper["settings"]["escape"]
+    printed = PAPER["settings"]["escape"]
     rates = {("sgd" if name == "momentum" else name): rule["lr"] for name, rule in escape.FIGURE5.items()}
     assert printed["lr"] == rates
     assert printed["samples"] == escape.SAMPLES and printed["repetitions"] == escape.REPEATS

@@ -18,7 +18,7 @@ GRAM = [[5.0 if a == b else 3.0 for b in range(5)] for a in range(5)]
 
 @pytest.fixture(scope="module")
 def result():
-    """The smoke run, on digits: it needs no download."""
+    """Return the smoke measurement, which is on digits and needs no download."""
     return records.measure(noise.runs("smoke")["noise/seed-0"], partial(noise.measure, folder=NO_FOLDER), threads=1)
 
 

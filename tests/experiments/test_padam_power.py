@@ -19,7 +19,7 @@ def record(spec: Spec, test: float, held_out: float | None = None) -> Record:
 
 
 def choose(folder, at: str, **errors: float) -> None:
-    """Records of the runs that choose at one power, with these held-out errors."""
+    """File records of the runs that choose at one power, with these held-out errors by rate."""
     for name, spec in registry.specs("power", "laptop").items():
         if name.startswith(f"power/choose/{at}/") and (rate := name.rsplit("/", 1)[1]) in errors:
             record(spec, test=50.0, held_out=errors[rate]).save(folder)
@@ -54,7 +54,7 @@ def test_what_tuned_has_is_not_run_again(folder, monkeypatch):
 
 @pytest.fixture
 def found(folder):
-    """Results at 0 on three seeds, at 1/8 on two, at 1/2 on one; a run that chooses, which is not a result."""
+    """Return results at 0 on three seeds, at 1/8 on two, at 1/2 on one; and a run that chooses, which is no result."""
     choose(folder, "0", **{"0.1": 31.0, "1": 30.0, "10": 40.0})
     runs, first = registry.specs("power", "laptop"), table1.runs("laptop")
     zero = [record(runs[f"power/0/{seed}"], error) for seed, error in enumerate((27.0, 28.0, 29.0))]

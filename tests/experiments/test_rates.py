@@ -10,10 +10,9 @@ import pytest
 from adai.experiments import images, rates, registry, table1, table1_tuned
 from adai.experiments.base import Inputs
 from adai.optim import settings
-from adai.records import Record, RecordError, Spec, load
+from adai.records import Record, RecordError, Spec
 from tests import made_up
 
-BOOK = Path(__file__).resolve().parents[2] / "book/records"
 LAPTOP = rates.runs("laptop")
 
 
@@ -56,11 +55,6 @@ def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row(fol
     for kept in at_the_edge:
         dataclasses.replace(kept, curves=kept.curves | {"train_loss": [0.0] * kept.spec.epochs}).save(folder)
     assert rates.runs("laptop", Inputs(folder)).keys() - LAPTOP.keys() == {"rates/adam/100/1"}
-
-
-def test_the_committed_records_are_of_the_runs_that_their_choices_ask_for():
-    kept = {record.spec.hash for record in load("rates", folder=BOOK)}
-    assert kept and kept <= registry.known_specs("rates", Inputs(BOOK)).keys()
 
 
 def test_the_table_marks_the_choice_and_leaves_empty_what_nobody_has_run():

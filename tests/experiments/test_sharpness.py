@@ -5,14 +5,13 @@ import json
 import math
 import os
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from adai import records
 from adai.experiments import registry, sharpness
+from tests.committed import FOLDER
 
-FOLDER = Path(__file__).resolve().parents[2] / "book/records"
 SMOKE = registry.measurements("sharpness", "smoke")
 
 

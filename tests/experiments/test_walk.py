@@ -22,7 +22,7 @@ CHECKED = {
 
 @pytest.fixture(scope="module")
 def walker(tmp_path_factory):
-    """A process that makes one run after another."""
+    """Yield a process that makes one run after another."""
     command = [sys.executable, str(Path(__file__).with_name("walker.py"))]
     paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(

@@ -62,7 +62,7 @@ def write_data(home: Path) -> None:
 
 
 def walk(experiment: str) -> None:
-    """Make the first run of an experiment, and file its record in the book of the folder at hand."""
+    """Make the first run of an experiment, and file its record in the working directory's book."""
     if pattern := BEFORE.get(experiment):
         first = pattern.split("/")[0]
         for missing in stages(lambda: registry.specs(first, "smoke"), RECORDS):

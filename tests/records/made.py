@@ -3,6 +3,7 @@
 import dataclasses
 
 from adai.records import Record, Spec
+from tests import made_up
 
 SPEC = Spec(
     experiment="digits",
@@ -21,15 +22,8 @@ LOSSES = [2.3, 2.2, 2.1]
 
 
 def a_record(spec: Spec = SPEC, **changes) -> Record:
+    """Return a true record of a spec, with these fields changed."""
+    record = made_up.record(spec, train_loss=[1.0] * spec.epochs, test_error=[50.0] * spec.epochs)
     environment = {"commit": COMMIT, "dirty": False, "python": "3.11.7"}
-    record = Record(
-        spec=spec,
-        environment=environment,
-        data=DATA,
-        curves={"train_loss": [1.0] * spec.epochs, "test_error": [50.0] * spec.epochs},
-        first_losses=LOSSES,
-        examples_per_second=1000.0,
-        seconds=1.5,
-        peak_memory_mib=300.0,
-    )
-    return dataclasses.replace(record, **changes)
+    usual = {"environment": environment, "data": DATA, "first_losses": LOSSES, "seconds": 1.5}
+    return dataclasses.replace(record, **usual | changes)

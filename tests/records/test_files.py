@@ -49,11 +49,11 @@ def test_interrupted_write_leaves_what_was_there(tmp_path, monkeypatch, before):
     assert all(record.seconds == 1.5 for record in records.load("digits", folder=tmp_path))
 
 
-def test_records_folder_is_the_nearest_above_the_working_directory(tmp_path, monkeypatch):
-    (tmp_path / "book" / "records").mkdir(parents=True)
-    (tmp_path / "book" / "part").mkdir()
-    monkeypatch.chdir(tmp_path / "book" / "part")
-    assert records.default_folder() == tmp_path / "book" / "records"
+def test_records_folder_is_the_nearest_above_the_working_directory(folder, monkeypatch):
+    part = folder.parent / "part"
+    part.mkdir()
+    monkeypatch.chdir(part)
+    assert records.default_folder() == folder
 
 
 def test_missing_records_folder_says_what_to_do(tmp_path, monkeypatch):

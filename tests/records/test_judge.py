@@ -11,10 +11,7 @@ from adai import records
 from adai.records import Record
 from tests.records.made import COMMIT, DATA, LOSSES, SPEC, a_record
 
-
-@pytest.fixture(autouse=True)
-def every_commit_is_known(monkeypatch):
-    monkeypatch.setattr(records.judge, "commit_exists", lambda commit: True)
+pytestmark = pytest.mark.usefixtures("known_commits")
 
 
 def faults(record: Record, *, known=(SPEC,), data=DATA, losses=LOSSES) -> str:

@@ -24,8 +24,7 @@ def result() -> Result:
 
 
 @pytest.fixture
-def known(monkeypatch):
-    monkeypatch.setattr(records.judge, "commit_exists", lambda commit: True)
+def known(known_commits, monkeypatch):
     monkeypatch.setattr(registry, "known_specs", lambda name, given: {SPEC.hash: SPEC})
 
 
@@ -36,33 +35,26 @@ def test_it_comes_back_as_it_was(result, tmp_path):
     assert records.existing_results([SPEC], tmp_path) == {"few": result}
 
 
-def test_a_good_one_passes_the_check(result, tmp_path, known, monkeypatch, capsys):
-    (tmp_path / "book" / "records").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    result.save(tmp_path / "book" / "records")
+def test_a_good_one_passes_the_check(result, folder, known, capsys):
+    result.save(folder)
     assert main(["records", "check"]) == 0
     assert "1 records checked, 0 bad" in capsys.readouterr().out
 
 
-def test_one_made_elsewhere_is_filed_once(result, tmp_path, known, monkeypatch, capsys):
-    home = tmp_path / "book" / "records"
-    home.mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
+def test_one_made_elsewhere_is_filed_once(result, folder, tmp_path, known, capsys):
     file = str(result.save(tmp_path / "download").rename(tmp_path / "mine (1).json"))
     assert main(["records", "add", file]) == 0
-    assert records.existing_results([SPEC], home) == {"few": result}
+    assert records.existing_results([SPEC], folder) == {"few": result}
     assert main(["records", "add", file]) == 2
     assert "has a record already" in capsys.readouterr().err
 
 
-def test_a_changed_one_is_not_filed(result, tmp_path, known, monkeypatch, capsys):
-    (tmp_path / "book" / "records").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
+def test_a_changed_one_is_not_filed(result, folder, tmp_path, known, capsys):
     found = json.loads(json.dumps(result.found))
     found[0][1] += 1
     file = dataclasses.replace(result, found=found).save(tmp_path / "download")
     assert main(["records", "add", str(file)]) == 1
-    assert "case 0: its first particles" in capsys.readouterr().out and not list((tmp_path / "book").rglob("*.json"))
+    assert "case 0: its first particles" in capsys.readouterr().out and not list(folder.rglob("*.json"))
 
 
 def test_one_under_another_name_is_found_out(result, tmp_path):

@@ -1,12 +1,10 @@
 """The paper's numbers are those printed, each with its place."""
 
 import pytest
-import yaml
 
-from adai import records
 from adai.experiments import digits
+from tests.committed import PAPER
 
-PAPER = yaml.safe_load((records.home() / "book" / "records" / "paper.yml").read_text(encoding="utf-8"))
 ROWS = [
     ("CIFAR-10", "ResNet18"),
     ("CIFAR-10", "VGG16"),

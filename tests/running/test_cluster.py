@@ -16,7 +16,7 @@ SPECS = registry.specs("digits", "smoke")
 
 @pytest.fixture(scope="module")
 def two_cores():
-    """A cluster of this machine alone, as `ray start --head` makes one."""
+    """Yield Ray, on a cluster of this machine alone, as `ray start --head` makes one."""
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 

@@ -14,7 +14,7 @@ RATES = (0.01, 0.1)
 
 
 def choosing_runs(scale: str, given: Inputs) -> dict[str, records.Spec]:
-    """Two runs of seed 9 choose the rate of one run of seed 0."""
+    """Return two runs of seed 9 that choose a rate, and once they have records a run of seed 0 at this rate."""
     first = digits.runs("smoke")["digits/sgd/0"]
 
     def spec(rate: float, seed: int) -> records.Spec:

@@ -15,7 +15,7 @@ assert len(SPECS) == 6
 
 
 def die_for_seed_1(spec: Spec, folder: Path, device: str) -> str:
-    """Stands for a run: kills its process, or raises, at seed 1."""
+    """Stand in for a run: kill the process, or raise, at seed 1; else return the device and the process."""
     if spec.seed == 1 and spec.optimizer == "sgd":
         os._exit(9)
     if spec.seed == 1 and spec.optimizer == "adam":
