@@ -50,8 +50,7 @@ def sit(experiment: str, folder: str | Path = "runs", *, drive: bool = False) ->
     archive = home / f"{experiment}-{scale}.zip"
     with records.atomic_write(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
         for path in (records.path_of(spec, home) for spec in specs.values()):
-            if path.exists():
-                zipped.write(path, path.relative_to(home))
+            zipped.write(path, path.relative_to(home))
     print(registry.find_trained(experiment).table(records.existing_records(specs.values(), home)))
     if "google.colab" in sys.modules:
         from google.colab import files

@@ -6,6 +6,7 @@ from functools import partial
 import matplotlib.pyplot as plt
 
 from adai.experiments import choosing, language, registry
+from adai.experiments.base import Inputs
 from adai.records import Record
 from tests import made_up
 
@@ -31,6 +32,7 @@ def test_the_grid_grows_until_the_best_is_inside():
     assert grid(found | {100: 150.0, 1000: 140.0}) == [1, 10, 100, 1000, 10000]
     assert grid(found | {1: 100.0}) == [0.1, 1, 10, 100]
     assert grid({1: 300.0, 10: math.nan, 100: math.nan}) == [0.1, 1, 10, 100]
+    assert grid({1: math.nan, 10: 300.0, 100: math.nan}) == [1, 10, 100], "a run that diverged is never the best"
 
 
 def test_a_rate_is_chosen_once_its_grid_is_complete():
@@ -52,6 +54,21 @@ def test_results_exist_once_there_is_a_choice_and_use_other_seeds(folder):
     assert list(registry.specs("language", "colab")) == ["language/sgd/0"]
     assert len(registry.specs("language", "paper")) == 9
     assert {spec.hash for spec in then.values()} <= registry.known_specs("language").keys()
+
+
+def test_a_sitting_whose_folder_has_no_choice_takes_the_books(folder, tmp_path):
+    for name, spec in registry.specs("language", "laptop").items():
+        if spec.optimizer == "sgd":
+            record(spec, valid=200.0 if name.endswith("/1") else 300.0).save(folder)
+    given = Inputs(tmp_path / "sitting", elsewhere=folder)
+    assert list(registry.specs("language", "colab", given)) == ["language/sgd/0"]
+    assert all(name.startswith("language/choose/") for name in registry.specs("language", "laptop", given))
+
+
+def test_results_take_no_part_in_choosing(folder):
+    smoke = registry.specs("language", "smoke")["language/sgd/0"]
+    first = record(registry.specs("language", "laptop")["language/choose/sgd/1"], valid=200.0)
+    assert language.perplexities([first, record(smoke, valid=1.0)])["sgd"] == {1: 200.0}
 
 
 def test_settings_are_the_papers(folder):

@@ -62,6 +62,10 @@ def found(folder):
     return [*zero, *padam, record(first["table1/amsgrad/0"], 29.0), record(runs["power/choose/0/1"], 1.0, 30.0)]
 
 
+def test_results_take_no_part_in_choosing(found):
+    assert padam_power.held_out_errors(found) == {0.25: {}, 0.0: {1.0: 30.0}}
+
+
 def test_the_rise_is_taken_seed_by_seed(found):
     assert padam_power.rise(found, 0, 0.125).values == (2.5, 2.0)
     assert padam_power.rise(found, 0.25, 0.5) is None

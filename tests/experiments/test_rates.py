@@ -49,6 +49,8 @@ def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row(fol
     ]
     assert rates.chosen_rates(row) == {"adam": (1, 1)}
     assert rates.chosen_rates(row[:2]) == {}
+    at_another_decay = record("rates/adam/0.1/5", test=10, held_out=1)
+    assert rates.chosen_rates([*row, at_another_decay]) == {"adam": (1, 1)}
     diverged = record("rates/adam/1/1", test=90, held_out=math.nan)
     at_the_edge = [row[0], diverged, row[2]]
     assert rates.chosen_rates(at_the_edge) == {}, "beyond 10 lies 100, which nobody has tried"

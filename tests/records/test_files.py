@@ -118,8 +118,20 @@ def test_scales_are_never_mixed(tmp_path):
     assert records.load("digits", scale="colab", folder=tmp_path) == [colab]
 
 
-def test_data_sets_are_never_mixed(tmp_path):
+def test_records_are_in_the_order_of_optimizers_and_seeds(tmp_path):
+    there = [("adam", 0), ("adam", 1), ("sgd", 0), ("sgd", 1), ("sgd", 2)]
+    specs = [dataclasses.replace(SPEC, optimizer=optimizer, seed=seed) for optimizer, seed in there]
+    for spec in specs:
+        a_record(spec).save(tmp_path)
+    assert [record.spec for record in records.load("digits", folder=tmp_path)] == specs
+    assert [r.spec for r in records.existing_records([specs[3], SPEC, specs[1]], tmp_path)] == [
+        specs[3], SPEC, specs[1]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{"label": "digits (a copy)"}, {"checksum": "cd" * 32}])
+def test_data_sets_are_never_mixed(tmp_path, changes):
     a_record().save(tmp_path)
-    a_record(dataclasses.replace(SPEC, seed=1), data=DATA | {"label": "digits (a copy)"}).save(tmp_path)
+    a_record(dataclasses.replace(SPEC, seed=1), data=DATA | changes).save(tmp_path)
     with pytest.raises(RecordError, match="different data sets are not compared"):
         records.load("digits", scale="laptop", folder=tmp_path)

@@ -30,6 +30,10 @@ def test_rounding_of_another_processor_is_no_fault():
     assert faults(a_record(), losses=grown) == ""
 
 
+def test_the_first_losses_are_judged_most_strictly():
+    assert [records.tolerance(step) for step in range(1, 6)] == pytest.approx([1e-5, 1e-4, 1e-2, 0.1, 0.1])
+
+
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_loss_that_rounding_cannot_explain_is_a_fault(step):
     losses = list(LOSSES)

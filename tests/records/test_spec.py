@@ -59,6 +59,7 @@ def test_the_hash_changes_with_every_field():
     [
         ({"scale": "huge"}, "scale is 'huge', expected one of smoke, laptop"),
         ({"experiment": "../../etc"}, "experiment is '../../etc', expected a lower-case name"),
+        ({"experiment": "digits/../../etc"}, "expected a lower-case name"),
         ({"seed": -1}, "seed is -1, expected an integer of at least 0"),
         ({"seed": True}, "seed is True"),
         ({"epochs": 0}, "epochs is 0"),
@@ -72,6 +73,8 @@ def test_the_hash_changes_with_every_field():
         ({"hyperparameters": [0.1]}, "expected a dictionary"),
         ({"milestones": (0.8, 0.4)}, "expected increasing fractions"),
         ({"milestones": (80, 160)}, "expected increasing fractions"),
+        ({"milestones": (0, 0.5)}, "expected increasing fractions"),
+        ({"milestones": (0.5, 1)}, "expected increasing fractions"),
         ({"lr_factor": 10}, r"lr_factor is 10, expected a number in \(0, 1\]"),
         ({"lr_factor": 1.5}, "lr_factor is 1.5"),
         ({"lr_factor": 0}, "lr_factor is 0"),

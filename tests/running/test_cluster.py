@@ -1,13 +1,15 @@
 """Runs on a Ray cluster leave here the records that they would have left here anyway."""
 
 import dataclasses
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from adai import records
 from adai.experiments import registry
-from adai.records import RecordError
+from adai.records import Record, RecordError, Spec
 from adai.running import cluster
 from adai.running.sweep import train_and_save
 
@@ -27,10 +29,16 @@ def two_cores():
     started.shutdown()
 
 
-def test_a_cluster_trains_and_this_machine_files(two_cores, tmp_path):
+def test_a_cluster_trains_and_this_machine_files(two_cores, tmp_path, monkeypatch):
+    monkeypatch.setenv("ADAI_DATA", "where the data are")
+
+    def work(spec: Spec, folder: Path, device: str) -> Record:
+        assert os.environ["ADAI_DATA"] == "where the data are"
+        return train_and_save(spec, folder, device)
+
     good = dataclasses.replace(SPECS["digits/adai/0"], keep_weights=True)
     bad = dataclasses.replace(SPECS["digits/sgd/0"], hyperparameters={"lr": 0.1, "momentum": -1})
-    results = dict(cluster.sweep({"good": good, "bad": bad}, tmp_path / "there", "cpu"))
+    results = dict(cluster.sweep({"good": good, "bad": bad}, tmp_path / "there", "cpu", work=work))
     assert isinstance(results["bad"], ValueError) and "Invalid momentum" in str(results["bad"])
     (filed,) = records.load("digits", folder=tmp_path / "there")
     assert filed == results["good"]

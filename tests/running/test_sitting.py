@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from adai.experiments import registry
 from adai.records import RecordError
 from adai.running import sitting
 
@@ -26,6 +27,13 @@ def test_it_trains_what_is_missing_and_zips_all(tmp_path, monkeypatch, capsys):
     next((tmp_path / "digits").glob("*.json")).unlink()
     sitting.sit("digits", tmp_path)
     assert "1 runs on" in capsys.readouterr().out
+
+
+def test_the_estimate_is_of_all_steps_of_all_runs(monkeypatch):
+    """At a minute a step: two epochs of four batches, in each of six runs."""
+    clock = iter([0.0, 60.0 * sitting.STEPS])
+    monkeypatch.setattr(sitting.time, "perf_counter", lambda: next(clock))
+    assert sitting._estimate(registry.specs("digits", "smoke"), "cpu") == 60 * 2 * 4 * 6
 
 
 def test_on_colab_it_keeps_its_folder_in_the_drive_and_hands_out_the_records(tmp_path, monkeypatch):

@@ -44,5 +44,23 @@ def test_runs_file_the_records_that_they_yield(tmp_path):
     assert filed == {two[name].hash: result for name, result in results.items()}
 
 
+def tell_environment(spec: Spec, folder: Path, device: str) -> tuple[str | None, ...]:
+    """Stand in for a run: return what its process has of the environment."""
+    return tuple(os.environ.get(name) for name in ("ADAI_DATA", "HOME"))
+
+
+def test_runs_have_the_environment_that_the_sweep_has_now(tmp_path, monkeypatch):
+    """The server that they are forks of may have been started by an earlier sweep, in another one."""
+    one = dict(list(SPECS.items())[:1])
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for place in ("first", "second"):
+        monkeypatch.setenv("ADAI_DATA", place)
+        ((_, found),) = sweep(one, tmp_path, ["cpu"], work=tell_environment)
+        assert found == (place, "/home/somebody")
+    monkeypatch.delenv("HOME")
+    ((_, found),) = sweep(one, tmp_path, ["cpu"], work=tell_environment)
+    assert found == ("second", None)
+
+
 def test_nothing_to_do_is_done(tmp_path):
     assert list(sweep({}, tmp_path, ["cpu"])) == []
