@@ -108,7 +108,7 @@ def test_a_bad_archive_leaves_nothing(tmp_path, content, complaint):
     home.mkdir()
     (home / "set.tar.gz").write_bytes(content)
     with pytest.raises(DataError, match=complaint):
-        download.unpack(home / "set.tar.gz", "set", home)
+        download.unpack(home / "set.tar.gz", home / "set")
     assert [path.name for path in home.iterdir()] == ["set.tar.gz"]
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 

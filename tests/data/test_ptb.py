@@ -61,7 +61,10 @@ def test_the_checksum_is_that_of_all_three_texts(folder):
     ("spoil", "complaint"),
     [
         (lambda home: (home / "ptb.valid.txt").unlink(), "ptb.valid.txt cannot be read"),
-        (lambda home: (home / "ptb.test.txt").write_text("a dog\n"), "the test text has the word 'a', which stands"),
+        (
+            lambda home: (home / "ptb.test.txt").write_text("a dog\n"),
+            "the test text has the word 'a', which the training text does not have",
+        ),
     ],
 )
 def test_what_is_missing_or_foreign_is_named(folder, spoil, complaint):
