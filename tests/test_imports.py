@@ -12,7 +12,7 @@ LAYERS = [
     ["__main__"],
     ["experiments"],
     ["training"],
-    ["data", "models", "processes"],
+    ["data", "models"],
     ["book"],
     ["measurements"],
     ["records"],

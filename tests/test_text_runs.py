@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from adai import records, training
 from adai.models import MODELS
 from adai.records import RecordError, Spec
-from adai.training import Interrupted, LanguageRun, first_steps, prepared, train
+from adai.training import Interrupted, LanguageRun, first_steps, make_run, train
 from adai.training.language import perplexity
 
 WORDS, BATCH, BPTT, TOKENS = 30, 4, 5, 203
@@ -91,7 +91,7 @@ def test_perplexity_does_not_depend_on_how_much_is_read_at_a_time(steps):
 def test_perplexity_does_not_depend_on_the_layout_of_training():
     found = []
     for batch_size, bptt in ((1, 35), (10, 35), (10, 70)):
-        run = prepared(changed(batch_size=batch_size, bptt=bptt))
+        run = make_run(changed(batch_size=batch_size, bptt=bptt))
         run.evaluate()
         found.append((run.curves["valid_perplexity"], run.curves["test_perplexity"]))
     assert found[0] == found[1] == found[2]
@@ -122,7 +122,7 @@ def test_a_step_is_one_of_truncated_backpropagation():
     spec = changed(
         optimizer="sgd", hyperparameters={"lr": 2}, clip=0.05, model_options=SPEC.model_options | {"dropout": 0}
     )
-    run = prepared(spec)
+    run = make_run(spec)
     model = MODELS["lstm"](**spec.model_options)
     model.load_state_dict(run.model.state_dict())
     length = TOKENS // BATCH
@@ -148,9 +148,9 @@ def test_a_step_is_one_of_truncated_backpropagation():
 
 def test_optimizers_share_initial_weights_and_dropout_and_seeds_differ_in_both():
     still = {"lr": 1e-30}
-    one, other = (list(prepared(changed(optimizer=o, hyperparameters=still)).epoch()) for o in ("sgd", "adam"))
+    one, other = (list(make_run(changed(optimizer=o, hyperparameters=still)).epoch()) for o in ("sgd", "adam"))
     assert one == other
-    run, seed1 = prepared(SPEC), prepared(changed(seed=1))
+    run, seed1 = make_run(SPEC), make_run(changed(seed=1))
     assert not torch.equal(run.model.embedding.weight, seed1.model.embedding.weight)
     seed1.model.load_state_dict(run.model.state_dict())
     assert next(run.epoch()) != next(seed1.epoch())
@@ -229,9 +229,9 @@ def test_a_run_that_diverges_has_a_record_all_the_same(tmp_path):
 
 def test_the_lengths_of_backpropagation_and_lanes_are_checked():
     with pytest.raises(RecordError, match="bptt is None on ptb: a text needs it"):
-        prepared(changed(bptt=None))
+        make_run(changed(bptt=None))
     with pytest.raises(RecordError, match="203 tokens do not fill 300 lanes"):
-        prepared(changed(batch_size=300))
+        make_run(changed(batch_size=300))
     with pytest.raises(RecordError, match="bptt is 0, expected"):
         changed(bptt=0)
     with pytest.raises(RecordError, match="clip is -1, expected"):

@@ -433,9 +433,9 @@ def test_two_processes_make_the_run_of_one(tmp_path):
     # Batches of 32 and a last one of 20 digits, then of 21, which two processes share unevenly.
     specs = [spec_of("adai", epochs=4, dataset_options={"limit": limit}) for limit in (116, 117)]
     script = (
-        "import json, pathlib, sys; from adai import processes, training; from adai.records import Spec;"
-        "folder = pathlib.Path(sys.argv[2])\n"
-        "with processes.joined('cpu') as (device, rank):\n"
+        "import json, pathlib, sys; from adai import training; from adai.records import Spec;"
+        "from adai.training.processes import process_group; folder = pathlib.Path(sys.argv[2])\n"
+        "with process_group('cpu') as (device, rank):\n"
         "  for spec in map(Spec.from_dict, json.loads(sys.argv[1])):\n"
         "    record = training.train(spec, device, checkpoint=folder / 'checkpoint')\n"
         "    if rank == 0: record.save(folder)"

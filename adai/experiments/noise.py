@@ -381,12 +381,12 @@ FIRST = 3
 
 def _run_states(settings: dict[str, Any]) -> Iterator["Run"]:
     """The recorded run before its first step, and after its last."""
-    from adai.training import Run, finished
+    from adai.training import Run, load_finished
 
     experiment, name = settings["run"]
     spec = experiments.known(experiment)[name]
     yield Run(spec)
-    yield finished(spec, records.default_folder())
+    yield load_finished(spec, records.default_folder())
 
 
 def _minibatch_gradients(settings: dict[str, Any], run: "Run", batch: int, first: int | None = None) -> "Tensor":
