@@ -158,8 +158,6 @@ class Run:
             # An epoch that was interrupted draws its order again, and skips the steps that it has made.
             "order": self.epoch_order if self.losses else self.order.get_state(),
             "draws": self.draws.get_state(),
-            # Dropout draws from here.
-            "random": torch.get_rng_state(),
         }
         with records.whole(path) as file:
             torch.save(state, file)
@@ -185,7 +183,6 @@ class Run:
             setattr(self, name, state[name])
         self.order.set_state(state["order"])
         self.draws.set_state(state["draws"])
-        torch.set_rng_state(state["random"])
 
     def _forward(self, network: nn.Module, inputs: Tensor) -> Tensor:
         inputs = self.data.normalised(inputs.to(self.device))

@@ -1,23 +1,23 @@
 """Training on text: the state is carried, runs repeat and go on bit for bit, and a perplexity has one meaning."""
 
-import contextlib
 import dataclasses
 import itertools
 import json
 import math
 import signal
 
-import forks
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from adai import records, training
+from adai import records
+from adai.data import ptb
 from adai.models import MODELS
 from adai.records import RecordError, Spec
-from adai.training import Interrupted, LanguageRun, first_steps, make_run, train
+from adai.training import LanguageRun, first_steps, make_run, train
 from adai.training.language import perplexity
+from tests import forks
 
 WORDS, BATCH, BPTT, TOKENS = 30, 4, 5, 203
 SPEC = Spec(
@@ -55,20 +55,12 @@ def changed(**fields) -> Spec:
     return dataclasses.replace(SPEC, **fields)
 
 
-# ── the network and its perplexity ──
+# ── perplexity ──
 
 
 def model_of(words=WORDS, **options) -> torch.nn.Module:
     torch.manual_seed(0)
     return MODELS["lstm"](words=words, **{"width": 8, "layers": 2} | options).eval()
-
-
-def test_the_papers_network_has_14_million_parameters():
-    model = MODELS["lstm"]()
-    assert sum(parameter.numel() for parameter in model.parameters()) == 14_452_496
-    tied = MODELS["lstm"](tied=True)
-    assert sum(parameter.numel() for parameter in tied.parameters()) == 14_452_496 - 10_000 * 512
-    assert tied.head.weight is tied.embedding.weight
 
 
 def test_perplexity_is_the_mean_over_all_tokens_given_all_before():
@@ -101,17 +93,6 @@ def test_an_untrained_network_hesitates_between_all_words():
     model = model_of(words=500)
     text = torch.randint(500, (200,))
     assert perplexity(model, text[:-1], text[1:]) == pytest.approx(500, rel=0.02)
-
-
-def test_dropout_leaves_the_way_through_time_alone():
-    model = model_of(dropout=0.9).train()
-    assert all(layer.dropout == 0 for layer in model.layers)
-    # All that the first layer reads is dropped or scaled; what it remembers is passed on whole.
-    model.dropout.p = 1.0
-    tokens = torch.randint(WORDS, (3, 2))
-    one, _ = model(tokens, model.start(2))
-    other, _ = model(tokens.roll(1), model.start(2))
-    assert torch.equal(one, other)
 
 
 # ── a run ──
@@ -156,6 +137,53 @@ def test_optimizers_share_initial_weights_and_dropout_and_seeds_differ_in_both()
     assert next(run.epoch()) != next(seed1.epoch())
 
 
+def masks(run: LanguageRun, steps: int) -> list[bytes]:
+    """Which entries of the embedding each step dropped."""
+    seen, epoch = [], run.epoch()
+
+    def note(_: object, __: object, output: torch.Tensor) -> None:
+        seen.append((output == 0).numpy().tobytes())
+
+    with run.model.dropout.register_forward_hook(note):
+        for _ in range(steps):
+            next(epoch)
+    return seen[:: len(run.model.layers) + 1]
+
+
+def test_each_step_drops_other_units_which_follow_from_seed_and_step():
+    first = masks(make_run(SPEC), 4)
+    assert len(set(first)) == 4
+    torch.manual_seed(5)
+    assert first == masks(make_run(changed(optimizer="sgd")), 4)
+    assert not set(first) & set(masks(make_run(changed(seed=1)), 4))
+
+
+def test_perplexities_are_those_of_the_texts_that_name_them():
+    run = make_run(SPEC)
+    assert isinstance(run, LanguageRun)
+    list(run.epoch())  # which leaves the network in training, with dropout
+    run.evaluate()
+    data = run.data
+    for part, inputs, targets in (
+        ("valid", data.held_out_inputs, data.held_out_targets),
+        ("test", data.test_inputs, data.test_targets),
+    ):
+        assert run.curves[f"{part}_perplexity"] == [perplexity(run.model, inputs, targets)]
+    assert len(data.held_out_targets) == 62 and len(data.test_targets) == 48
+
+
+def test_the_lanes_are_the_text_and_what_is_left_over_is_its_end():
+    run = make_run(SPEC)
+    inputs, targets = run.lanes
+    words = ptb.vocabulary()
+    text = (ptb.folder() / "ptb" / "ptb.train.txt").read_text().replace("\n", ptb.END).split()
+    length = TOKENS // BATCH
+    for lane in range(BATCH):
+        assert [words[index] for index in targets[:, lane]] == text[lane * length : (lane + 1) * length]
+    assert torch.equal(inputs[1:], targets[:-1])
+    assert torch.cat(list(run.batches())).tolist() == list(range(length))
+
+
 def test_a_run_repeats_and_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(1)
     one, after = train(SPEC), torch.rand(1)
@@ -175,27 +203,10 @@ def test_a_record_has_perplexities_and_can_be_read_back(tmp_path):
     assert records.read(path).result() == f"test perplexity {record.curves['test_perplexity'][-1]:.1f}"
 
 
-class StopAfter:
-    """Stands in for the event that SIGTERM sets, after so many steps."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def is_set(self):
-        self.steps -= 1
-        return self.steps < 0
-
-
 @pytest.mark.parametrize("stop", [0, 1, 8, 9, 10, 11, 25])  # an epoch has ten steps
-def test_a_stopped_run_goes_on_bit_for_bit(stop, tmp_path, monkeypatch):
-    whole, checkpoint = train(SPEC), tmp_path / "checkpoint"
-    with monkeypatch.context() as patched:
-        patched.setattr(training, "stop_signal", lambda: contextlib.nullcontext(StopAfter(stop)))
-        with pytest.raises(Interrupted):
-            train(SPEC, checkpoint=checkpoint)
-    resumed = train(SPEC, checkpoint=checkpoint)
+def test_a_stopped_run_goes_on_bit_for_bit(stop, stopped_and_resumed):
+    whole, resumed = train(SPEC), stopped_and_resumed(SPEC, stop)
     assert resumed.curves == whole.curves and resumed.first_losses == whole.first_losses
-    assert not checkpoint.exists()
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
@@ -225,6 +236,11 @@ def test_a_run_that_diverges_has_a_record_all_the_same(tmp_path):
     record = train(changed(optimizer="sgd", hyperparameters={"lr": 1e15}, clip=None))
     assert not all(map(math.isfinite, record.curves["test_perplexity"]))
     assert math.isnan(records.read(record.save(tmp_path)).curves["test_perplexity"][-1])
+
+
+def test_a_network_for_images_is_refused():
+    with pytest.raises(RecordError, match="mlp reads no text, which ptb is: take lstm"):
+        make_run(changed(model="mlp", model_options={}))
 
 
 def test_the_lengths_of_backpropagation_and_lanes_are_checked():
