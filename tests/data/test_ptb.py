@@ -46,6 +46,7 @@ def test_each_token_is_the_target_once_and_its_input_is_the_token_before(folder)
 def test_a_limit_shortens_the_training_text_alone(folder):
     whole, part = load(), load(limit=3)
     assert torch.equal(part.train_targets, whole.train_targets[:3])
+    assert torch.equal(part.train_inputs, whole.train_inputs[:3])
     assert torch.equal(part.test_targets, whole.test_targets) and part.checksum == whole.checksum
     with pytest.raises(ValueError, match="limit is 11, but there are 10 tokens"):
         load(limit=11)

@@ -137,6 +137,19 @@ def test_optimizers_share_initial_weights_and_dropout_and_seeds_differ_in_both()
     assert next(run.epoch()) != next(seed1.epoch())
 
 
+def test_the_state_is_carried_from_step_to_step_and_starts_anew_with_an_epoch():
+    run = make_run(changed(hyperparameters={"lr": 1e-30}, model_options=SPEC.model_options | {"dropout": 0}))
+    text = run.lanes[0]
+    for _ in range(2):
+        epoch = run.epoch()
+        for step in (1, 2):
+            next(epoch)
+            with torch.no_grad():
+                _, expected = run.model(text[: step * BPTT], run.model.start(BATCH))
+            assert torch.allclose(run.state, expected, rtol=1e-5, atol=1e-9)
+        list(epoch)
+
+
 def masks(run: LanguageRun, steps: int) -> list[bytes]:
     """Which entries of the embedding each step dropped."""
     seen, epoch = [], run.epoch()

@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from adai import data
-from adai.records import RecordError
+from adai.records import RecordError, Spec
 from adai.training import Run, train
+from adai.training import run as run_module
 
 
 def test_optimizers_share_split_initial_weights_and_data_order(spec_of):
@@ -27,6 +28,21 @@ def test_seeds_differ_in_split_initial_weights_and_data_order(spec_of):
     assert not torch.equal(one.data.test_targets, other.data.test_targets)
     assert not torch.equal(next(one.model.parameters()), next(other.model.parameters()))
     assert one.order.initial_seed() != other.order.initial_seed()
+
+
+def test_each_random_choice_has_a_stream_of_its_own(cifar, monkeypatch):
+    axes, seed_of = [], run_module.stream_seed
+
+    def note(spec: Spec, axis: str) -> int:
+        axes.append(axis)
+        return seed_of(spec, axis)
+
+    monkeypatch.setattr(run_module, "stream_seed", note)
+    Run(cifar)
+    assert sorted(axes) == ["augment", "order", "split", "weights"]
+    others = dataclasses.replace(cifar, optimizer="adam", hyperparameters={"lr": 1e-3}, model="vgg16")
+    seeds = [seed_of(spec, axis) for spec in (cifar, dataclasses.replace(cifar, seed=1)) for axis in axes]
+    assert len(set(seeds)) == 8 and [seed_of(others, axis) for axis in axes] == seeds[:4]
 
 
 def test_loop_agrees_with_a_plain_one(spec_of):
@@ -119,6 +135,15 @@ def test_clipping_meets_the_gradient_and_not_the_scaled_loss(spec_of):
     assert not torch.allclose(found[0], torch.nn.utils.parameters_to_vector(free.model.parameters()), rtol=1e-2)
 
 
+def test_a_checkpoint_keeps_the_scale_of_the_loss(spec_of, tmp_path):
+    saved, restored = Run(spec_of("sgd")), Run(spec_of("sgd"))
+    saved.scaler, restored.scaler = (torch.amp.GradScaler("cpu", init_scale=scale) for scale in (8.0, 1.0))
+    list(saved.epoch())  # before which a scaler has no scale
+    saved.save(tmp_path / "checkpoint")
+    restored.restore(tmp_path / "checkpoint")
+    assert restored.scaler.get_scale() == 8
+
+
 # ── augmentation and held-out images ──
 
 
@@ -142,11 +167,16 @@ def test_held_out_images_have_a_curve_of_their_own(cifar):
 
 def test_errors_are_those_of_the_part_that_names_them(cifar):
     run = Run(cifar)
-    torch.nn.init.zeros_(run.model.head.weight)
-    run.model.head.bias.data = F.one_hot(torch.tensor(3), 10).float()
+    torch.nn.init.normal_(run.model.head.weight)
     run.evaluate()
-    for part, targets in (("test", run.data.test_targets), ("held_out", run.data.held_out_targets)):
-        assert run.curves[f"{part}_error"] == [pytest.approx(100 * (targets != 3).float().mean().item())]
+    read = run.data
+    for part, inputs, targets in (
+        ("test", read.test_inputs, read.test_targets),
+        ("held_out", read.held_out_inputs, read.held_out_targets),
+    ):
+        guesses = run.model(read.normalised(inputs)).argmax(dim=1)
+        assert run.curves[f"{part}_error"] == [pytest.approx(100 * (guesses != targets).float().mean().item())]
+    assert run.curves["test_error"] != run.curves["held_out_error"]
 
 
 # ── sets that stay on the host, resized crops, five guesses ──

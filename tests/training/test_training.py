@@ -94,7 +94,7 @@ def test_on_a_gpu_a_run_starts_like_the_one_on_the_cpu(cifar):
 @pytest.mark.parametrize("optimizer", ["adai", "adam"])
 @pytest.mark.parametrize("stop", [0, 1, 3, 4, 5, 11])  # an epoch has four steps
 def test_a_stopped_run_goes_on_bit_for_bit(spec_of, optimizer, stop, stopped_and_resumed):
-    spec = spec_of(optimizer, epochs=3)
+    spec = spec_of(optimizer, epochs=4)
     whole = train(spec)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # the schedule's own doubts
