@@ -105,7 +105,7 @@ def _extract(tar: tarfile.TarFile, folder: Path) -> None:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         source = tar.extractfile(member)
-        assert source is not None  # only what is neither file nor link has no content
+        assert source is not None  # a file has content
         with source, path.open("wb") as file:
             shutil.copyfileobj(source, file)
 

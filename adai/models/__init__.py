@@ -27,7 +27,10 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "googlenet": GoogLeNet,
     "lstm": LSTM,
 }
-"""The networks by the names that specs and records use."""
+"""The networks by the names that specs and records use.
+
+All but two take images of shape (batch, 3, side, side); all but the LSTM return logits of shape (batch, classes).
+"""
 
 NARROW = 16
 """Channels in oneDNN's largest block, that of AVX-512; with AVX2 it has 8."""

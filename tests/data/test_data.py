@@ -1,15 +1,14 @@
-"""The one table of data sets, what it says of each, and what a set that was read can do."""
+"""The one table of data sets, and what it says of each."""
 
 import subprocess
 import sys
 from functools import partial
 
 import pytest
-import torch
 
 from adai import data
 from adai.__main__ import main
-from adai.data import DATASETS, TEXTS, Data, DataError
+from adai.data import DATASETS, TEXTS, DataError
 
 
 def test_the_seed_decides_the_split_of_those_that_have_none(monkeypatch):
@@ -61,28 +60,3 @@ def test_the_table_loads_no_package_that_only_some_sets_need():
     probe = "import adai.data, sys; print([name for name in ('PIL', 'sklearn', 'safetensors') if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
-
-
-def test_a_cache_folder_of_the_user_holds_data_unless_another_is_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("ADAI_DATA", str(tmp_path / "named"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert data.folder() == tmp_path / "named"
-    monkeypatch.delenv("ADAI_DATA")
-    assert data.folder() == tmp_path / "cache" / "adai"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert data.folder() == tmp_path / ".cache" / "adai"
-
-
-def test_all_tensors_move_and_nothing_else_changes():
-    images, targets = torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1])
-    one = torch.ones(1)
-    read = Data(images, targets, images, targets, "made up", "sum", one, one, images, targets)
-    moved = read.to("meta")
-    assert {value.device.type for value in moved if isinstance(value, torch.Tensor)} == {"meta"}
-    assert (moved.label, moved.checksum) == ("made up", "sum")
-
-
-def test_inputs_without_a_mean_are_normalised_already():
-    inputs = torch.randn(2, 4)
-    assert Data(inputs, inputs, inputs, inputs, "made up", "sum").normalised(inputs) is inputs
