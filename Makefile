@@ -2,12 +2,12 @@
 # make test   runs every test          make run         repeats the first experiment, live
 # make serve  rebuilds on save         make live        builds the site with cells that run in the browser
 # make pdf    typesets the book        make zips        packs site and notebooks
-# make lint, make lock, make address URL=…, make test-oldest, make test-latest, make test-processors, make links, make clean
+# make lint, make lock, make wheel, make address URL=…, make test-ray, make test-oldest, make test-latest, make test-processors, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book live fetched test notebooks run serve pdf zips tex lint lock address test-oldest test-latest test-processors links clean FORCE
+.PHONY: book live fetched test notebooks run serve pdf zips tex tex-packages lint lock wheel test-ray address test-oldest test-latest test-processors links clean FORCE
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +15,7 @@ JOBS ?= 2
 PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
-SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book -type f ! -path '*/.*' ! -name '*.pyc')
+SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book publishing -type f ! -path '*/.*' ! -name '*.pyc')
 
 book: _build/html/.built
 	@$(PYTHON) -c 'from pathlib import Path; print("The book is built: open", Path("_build/html/index.html").absolute().as_uri())'
@@ -33,13 +33,13 @@ test-processors: .venv/.full
 	JOBS=$(JOBS) $(BIN)/python tests/processors.py
 
 notebooks: .venv/.full
-	$(BIN)/python -m adai.book.notebooks $(if $(ALL),--all)
+	$(BIN)/python -m publishing.notebooks $(if $(ALL),--all)
 
 run: .venv/.full
 	$(BIN)/python -m adai sweep digits --scale laptop --out _build/runs
 
 serve: .venv/.site
-	@$(BIN)/python adai/book/make.py serve $(PORT) $(MAKE) --no-print-directory book
+	@$(BIN)/python publishing/make.py serve $(PORT) $(MAKE) --no-print-directory book
 
 # The PDF and the archives lie where the published site offers them.
 DOWNLOADS := _build/html/downloads
@@ -57,13 +57,16 @@ $(DOWNLOADS)/adai-book.pdf: _build/latex/.written
 	@cp _build/latex/adai-book.pdf $@.part && mv $@.part $@
 
 zips: book
-	@$(BIN)/python -m adai.book.archives $(DOWNLOADS)
+	@$(BIN)/python -m publishing.archives $(DOWNLOADS)
 	@echo "Site and notebooks are packed: $(CURDIR)/$(DOWNLOADS)"
 
 # What typesetting needs and a Python environment cannot hold.
 TEX_PACKAGES := latexmk texlive-xetex texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended \
   fonts-texgyre fonts-texgyre-math fonts-dejavu-core fontconfig librsvg2-bin
 TEX_FILES := tcolorbox.sty unicode-math.sty ucharclasses.sty newunicodechar.sty texgyrepagella-regular.otf texgyrepagella-math.otf
+
+tex-packages:
+	@echo $(TEX_PACKAGES)
 
 tex:
 	@missing() { echo "The PDF needs TeX, and $$1 is missing (Debian: apt install $(TEX_PACKAGES))"; exit 1; }; \
@@ -73,29 +76,44 @@ tex:
 
 lint: .venv/.full
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check adai tests
+	$(BIN)/ruff format --check adai benchmarks publishing tests
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/codespell
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-# TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.
+# The whole lock has no hashes: of TORCH_INDEX builds it knows the version alone, so that the CPU's build and the GPU's
+# both satisfy it. What `make book` installs has no torch, and is held by hashes for every platform.
 # The pipe says itself that it may fail: the make of macOS, 3.81, knows no .SHELLFLAGS.
 lock: .venv/.full
 	set -o pipefail; UV_FIND_LINKS="$$($(BIN)/pip config get global.find-links 2> /dev/null || true)" $(BIN)/uv pip compile -q pyproject.toml \
 	  --extra book --group site --group dev --no-annotate --no-header --upgrade --python-version 3.11 \
 	  | sed -E '/^(nvidia-|cuda-|triton)/d; s/\+cpu$$//' > requirements.tmp
 	mv requirements.tmp requirements.txt
+	$(BIN)/uv pip compile -q --group site -c requirements.txt --generate-hashes --universal --no-annotate --no-header --python-version 3.11 > requirements.tmp
+	mv requirements.tmp requirements-site.txt
+
+# Built and looked at, not sent anywhere: a tag has the release workflow attach it.
+wheel: .venv/.full
+	rm -rf dist
+	$(BIN)/uv build -q
+	$(BIN)/uv tool run -q twine check --strict dist/*
+
+# Ray's own tests; it is too large for the lock that everybody installs.
+test-ray: .venv/.full
+	$(INSTALL) $$($(BIN)/python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["ray"][-1])')
+	$(BIN)/python -m pytest tests/running/test_cluster.py
 
 address:
-	$(PYTHON) -m adai.book.address $(URL)
+	$(PYTHON) -m publishing.address $(URL)
 
 # The newest of everything the ranges in pyproject.toml allow: no cell may raise, and every check must earn the same.
 test-latest: .venv/.python
 	$(PYTHON) -m venv --clear .venv-latest
 	$(if $(TORCH_INDEX),.venv-latest/bin/pip install -q --index-url $(TORCH_INDEX) torch)
 	.venv-latest/bin/pip install -q -e ".[book]" nbclient
-	.venv-latest/bin/python -m adai.book.notebooks --checks
+	.venv-latest/bin/python -m publishing.notebooks --checks
 
 # The oldest that the ranges allow: the optimizers on Python 3.10, then the book on 3.11, but for its site. uv finds these
 # Pythons, by version or by path, or fetches them; its settings hold the lock's torch, hence --no-config.
@@ -105,16 +123,16 @@ test-oldest: .venv/.full
 	.venv-oldest/bin/python -m pytest -n $(JOBS) tests/optim
 	$(call oldest,3.11,book ray)
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
-	.venv-oldest/bin/python -m adai.book.notebooks --checks
+	.venv-oldest/bin/python -m publishing.notebooks --checks
 
-OF_THE_SITE := book/test_animation.py book/test_pdf.py test_live_cells.py test_makefile.py test_pages.py test_publishing.py test_site.py
+OF_THE_SITE := book/test_animation.py publishing test_live_cells.py test_makefile.py test_pages.py test_publishing.py
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest
 	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH, or name another by PYTHON_OLDEST=…"; exit 1; }
 	$(if $(TORCH_INDEX),$(UV_OLDEST) --resolution lowest-direct --no-deps --index-url $(TORCH_INDEX) -r pyproject.toml)
 	$(UV_OLDEST) --resolution lowest-direct -e . -r pyproject.toml $(addprefix --extra=,$(2))
-	$(UV_OLDEST) expecttest hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
+	$(UV_OLDEST) expecttest flit_core hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
 endef
 
 # Asks every other host that a page links to; needs the network.
@@ -131,7 +149,7 @@ ifndef ALONE
 # The make that comes second waits, and then looks afresh what there still is to do.
 .venv/.python .venv/.site .venv/.full fetched _build/html/.built _build/latex/.written: FORCE
 	@command -v $(PYTHON) > /dev/null || { echo "Python is missing: install Python 3.11 or newer (Debian: apt install python3)"; exit 1; }
-	@$(PYTHON) adai/book/make.py alone $(MAKE) -s ALONE=1 $@
+	@$(PYTHON) publishing/make.py alone $(MAKE) -s ALONE=1 $@
 
 else
 
@@ -152,7 +170,7 @@ _build/latex/.written: _build/html/.built
 	@touch $@
 
 fetched: .venv/.site
-	@$(BIN)/python -m adai.book.live
+	@$(BIN)/python -m publishing.live
 
 # .python is the bare environment, .site renders the book, .full runs and tests it.
 .venv/.python:
@@ -162,11 +180,10 @@ fetched: .venv/.site
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.site: requirements.txt pyproject.toml | .venv/.python
+.venv/.site: requirements-site.txt pyproject.toml | .venv/.python
 	@$(call room,1)
 	@echo "Installing what renders the book …"
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["site"], sep="\n")' > .venv/site.txt
-	@$(INSTALL) -c requirements.txt -r .venv/site.txt
+	@$(INSTALL) --require-hashes -r requirements-site.txt
 	@touch $@
 
 .venv/.full: requirements.txt pyproject.toml | .venv/.site
@@ -179,5 +196,5 @@ fetched: .venv/.site
 
 endif
 
-INSTALL = $(BIN)/python adai/book/make.py install
+INSTALL = $(BIN)/python publishing/make.py install
 room = free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); [ $$free -ge $(1) ] || { echo "The disk is full: $$free GB free here, $(1) GB are needed"; exit 1; }

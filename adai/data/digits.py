@@ -27,7 +27,7 @@ def load(*, seed: int, limit: int | None = None) -> Data:
     Returns:
         Inputs of shape (examples, 64), float32, and targets of shape (examples,), int64.
     """
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # scikit-learn ships no types
+    from sklearn.datasets import load_digits
 
     images, targets = load_digits(return_X_y=True)
     # The pixels are the integers 0 to 16: one byte each is the same on every platform.

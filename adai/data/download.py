@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from tqdm import tqdm  # type: ignore[import-untyped]  # its types are a package of their own
+from tqdm import tqdm
 
 from adai.data.base import DataError
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from adai.data import download
 from adai.data.base import Data, DataError, folder, how_to_fetch, read_file
 from adai.data.images import split
-from adai.records import whole
+from adai.records import atomic_write
 
 DIRECTORY, PIXELS = "mnist", 28
 HOME = "https://ossci-datasets.s3.amazonaws.com/mnist"
@@ -58,7 +58,7 @@ def fetch() -> Path:
     for name, (_, packed_md5) in FILES.items():
         if not (target / name).exists():
             packed = download.fetch(f"{HOME}/{name}.gz", packed_md5, target / f"{name}.gz")
-            with whole(target / name) as file:
+            with atomic_write(target / name) as file:
                 file.write(gzip.decompress(packed.read_bytes()))
             packed.unlink()
         _read(name)

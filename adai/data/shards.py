@@ -11,12 +11,12 @@ from typing import Any, TypedDict
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm  # type: ignore[import-untyped]  # its types are a package of their own
+from tqdm import tqdm
 
 from adai.data.base import DataError
 from adai.data.images import ChannelMoments
 from adai.data.mapped import MappedImages
-from adai.records import whole
+from adai.records import atomic_write
 
 IMAGES = 8192
 """Images of one shard; the last may have fewer. Each mapped file stays open, and some systems allow a process 256."""
@@ -62,11 +62,11 @@ def write(home: Path, key: str, files: Mapping[str, Sequence[Path]], decode: Cal
             if number < len(manifest["shards"]) and _intact(home, number, manifest["shards"][number]["sha256"]):
                 continue
             images = _decode_all(every[start : start + IMAGES], decode, pool)
-            with whole(_path(home, number)) as file:
+            with atomic_write(_path(home, number)) as file:
                 np.save(file, images)
             moments = ChannelMoments.of(torch.from_numpy(images))
             manifest["shards"][number : number + 1] = [{"sha256": _sha256(images), **moments._asdict()}]
-            with whole(home / MANIFEST) as file:
+            with atomic_write(home / MANIFEST) as file:
                 file.write(json.dumps(manifest, indent=1).encode())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm  # type: ignore[import-untyped]  # its types are a package of their own
+from tqdm import tqdm
 
 from adai import data, records
 from adai.records import FIRST_STEPS, Record, RecordError, Spec
@@ -91,7 +91,7 @@ def train(
         data=_provenance(run),
         curves=run.curves,
         first_losses=run.first_losses,
-        images_per_second=spec.epochs * len(run.data.train_targets) / run.seconds["training"],
+        examples_per_second=spec.epochs * len(run.data.train_targets) / run.seconds["training"],
         seconds=sum(run.seconds.values()),
         peak_memory_mib=_peak_memory_mib(run),
     )
@@ -122,7 +122,7 @@ def load_finished(spec: Spec, folder: Path) -> Run:
         for _ in range(spec.epochs):
             list(run.epoch())
         return run
-    checksum = records.read(records.path_of(spec, folder)).data["checksum"]
+    checksum = records.read_record(records.path_of(spec, folder)).data["checksum"]
     if run.data.checksum != checksum:
         raise RecordError(f"the run was trained on data with the checksum {checksum}, here is {run.data.checksum}")
     state = load_file(records.weights_path(spec, folder))
@@ -165,7 +165,7 @@ def _keep_weights(run: Run, path: Path) -> None:
 
     tensors = run.model.state_dict()
     halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-    with records.whole(path) as file:
+    with records.atomic_write(path) as file:
         file.write(save({name: t.contiguous() for name, t in halved.items()}))
 
 

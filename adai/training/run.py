@@ -159,7 +159,7 @@ class Run:
             "order": self.epoch_order if self.losses else self.order.get_state(),
             "draws": self.draws.get_state(),
         }
-        with records.whole(path) as file:
+        with records.atomic_write(path) as file:
             torch.save(state, file)
 
     def restore(self, path: Path) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
-from adai import experiments
+from adai.experiments import registry
 from adai.models import MODELS, memory_format
 from adai.records import RecordError
 
@@ -117,9 +117,9 @@ def test_every_other_network_has_its_channels_last(name, width):
 def laptop_networks() -> list[tuple[str, str, int]]:
     """The networks of the records that were made on images: name, options, pixels a side."""
     found = set()
-    for experiment in experiments.EXPERIMENTS:
+    for experiment in registry.EXPERIMENTS:
         try:
-            specs = experiments.runs(experiment, "laptop").values()
+            specs = registry.specs(experiment, "laptop").values()
         except RecordError:
             continue
         for spec in specs:

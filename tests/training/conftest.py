@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adai import experiments, training
+from adai import training
 from adai.data import imagenet, shards
 from adai.data.cifar import LAYOUTS
+from adai.experiments import registry
 from adai.records import Record, Spec
 from adai.training import Interrupted, train
 
-SMOKE = experiments.runs("digits", "smoke")
+SMOKE = registry.specs("digits", "smoke")
 
 
 @pytest.fixture

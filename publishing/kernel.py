@@ -1,0 +1,143 @@
+"""Runs a chapter's cells where SymPy is all there is, as in a browser.
+
+A statement that needs a package that is missing ends its cell, and what it would have bound stands for the package from
+then on: a later cell that uses it ends too, and says why, instead of going on with a stale value.
+"""
+
+import ast
+import contextlib
+import io
+import json
+import linecache
+import re
+import symtable
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, NoReturn
+
+import mpmath
+
+
+@contextlib.contextmanager
+def _formatted_numbers() -> Iterator[None]:
+    """Have mpmath's numbers, which formulas give without NumPy, take a format as floats do: mpmath 1.3 cannot."""
+
+    def as_float(number: mpmath.mpf, spec: str) -> str:
+        return format(float(number), spec) if spec else str(number)
+
+    mpmath.mpf.__format__ = as_float
+    try:
+        yield
+    finally:
+        del mpmath.mpf.__format__  # what it inherits is back
+
+
+class Absent:
+    """Stands for what could not be had for want of a package; any use of it raises what the import raised."""
+
+    def __init__(self, package: str) -> None:
+        self.__dict__["package"] = package
+
+    def _refuse(self, *arguments: object, **named: object) -> NoReturn:
+        raise ModuleNotFoundError(f"No module named {self.package!r}", name=self.package)
+
+    __getattr__ = __setattr__ = __delattr__ = _refuse
+
+
+_USES = """
+lt le eq ne ge gt neg pos abs invert contains getitem setitem delitem call iter next len enter exit
+add sub mul matmul truediv floordiv mod pow and or xor radd rsub rmul rmatmul rtruediv rfloordiv rmod rpow rand ror rxor
+bool int float complex index round format str repr hash
+"""
+for _use in re.findall(r"\w+", _USES):
+    setattr(Absent, f"__{_use}__", Absent._refuse)
+
+
+@dataclass
+class Result:
+    """What a cell showed, as data by MIME type; the package that it ended for want of; its traceback if it raised."""
+
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    needs: str = ""
+    error: str = ""
+
+
+def run(source: str, names: dict[str, Any], file: str = "Cell") -> Result:
+    """Runs a cell's text statement by statement and collects what it prints and the value of its last expression.
+
+    Args:
+        source: the cell's text.
+        names: the chapter's global names, which the cell reads and changes.
+        file: what a traceback calls the cell: "Cell" and a number.
+    """
+    result, printed = Result(), io.StringIO()
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for tracebacks
+    try:
+        with contextlib.redirect_stdout(printed), _formatted_numbers():
+            last = _run(_statements(source, file), names, file, result)
+    except BaseException as error:  # also what ends a program must not end the kernel
+        last, result.error = None, _traceback(error)
+    if text := printed.getvalue():
+        result.outputs.append({"text/plain": text})
+    if last:
+        result.outputs.append(last)
+    return result
+
+
+def run_as_json(source: str, names: dict[str, Any], file: str) -> str:
+    """`run`, its result as text that any thread and language can read."""
+    return json.dumps(asdict(run(source, names, file)))
+
+
+def _statements(source: str, file: str) -> list[ast.stmt]:
+    """A cell's statements, each import on its own."""
+    statements: list[ast.stmt] = []
+    for statement in ast.parse(source, file).body:
+        if isinstance(statement, ast.Import):
+            statements += [ast.copy_location(ast.Import([alias]), statement) for alias in statement.names]
+        else:
+            statements.append(statement)
+    return statements
+
+
+def _run(statements: list[ast.stmt], names: dict[str, Any], file: str, result: Result) -> dict[str, Any] | None:
+    """Runs statements, and notes in the result what ended them; what the last one shows, if it is an expression."""
+    for n, statement in enumerate(statements):
+        try:
+            if isinstance(statement, ast.Expr) and statement is statements[-1]:
+                value = eval(compile(ast.Expression(statement.value), file, "eval"), names)
+                return None if value is None else shown(value)
+            exec(compile(ast.Module([statement], []), file, "exec"), names)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            ends = not isinstance(statement, ast.Import | ast.ImportFrom)
+            for lost in statements[n:] if ends else [statement]:
+                names.update(dict.fromkeys(_bound(lost), Absent(package)))
+            if ends:
+                result.needs = package
+                break
+    return None
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    """The global names that a statement binds."""
+    table = symtable.symtable(ast.unparse(statement), "Cell", "exec")
+    return [s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()]
+
+
+def shown(value: Any) -> dict[str, Any]:
+    """A value as a notebook would show it: data by MIME type."""
+    if hasattr(value, "_repr_mimebundle_"):
+        return value._repr_mimebundle_()
+    formula = {"text/latex": value._repr_latex_()} if hasattr(value, "_repr_latex_") else {}
+    return formula | {"text/plain": repr(value)}
+
+
+def _traceback(error: BaseException) -> str:
+    """A traceback through the cells alone, without what runs them and what they call."""
+    told = traceback.TracebackException.from_exception(error)
+    for frame in reversed(told.stack):
+        if not frame.filename.startswith("Cell"):
+            told.stack.remove(frame)
+    return "".join(told.format())
