@@ -16,7 +16,7 @@ from sympy.codegen.rewriting import expm1_opt, optimize
 from sympy.printing.jscode import jscode
 
 from adai.book.figures import EXPLORABLE
-from adai.book.mutants import evaluator, same
+from adai.book.mutants import equal_at_random_points, evaluator
 
 SAMPLES = 200
 LARGEST_IMAGINARY_PART = 1e-30
@@ -97,7 +97,7 @@ def curves(
         checked, fit = sp.sympify(checked), sp.sympify(fit)
         if stray := (checked.free_symbols | fit.free_symbols) - set(arguments):
             raise ValueError(f"curve {label!r} depends on {stray}, which has no slider")
-        if checked != fit and not same(checked, fit, domain, label):
+        if checked != fit and not equal_at_random_points(checked, fit, domain, label):
             raise ValueError(
                 f"curve {label!r}: the form to compute with is not equal to the checked one at random points"
             )

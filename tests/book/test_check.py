@@ -8,7 +8,7 @@ import sympy as sp
 
 from adai.book import check
 from adai.book.check import CheckFailed
-from adai.book.mutants import evaluator, mutants, same
+from adai.book.mutants import equal_at_random_points as same, evaluator, mutants
 
 D, t, x, y = sp.symbols("D t x y", positive=True)
 H = sp.Symbol("H", real=True, nonzero=True)
@@ -21,7 +21,7 @@ def test_identity_shows_both_sides_and_counts_mutants():
     assert found.printed != found.derived
     assert found.mutants["tried"] == found.mutants["rejected"] > 10
     shown = found._repr_mimebundle_()
-    assert shown[check.MIME]["id"] == "eq:20"
+    assert shown["application/vnd.adai.check+json"]["id"] == "eq:20"
     assert found.printed in shown["text/markdown"] and found.derived in shown["text/markdown"]
 
 
