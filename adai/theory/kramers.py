@@ -186,7 +186,7 @@ def _backward(
         return sparse.diags(slope(place) / M) @ matrix
 
     def bath(place: Any, odd: bool) -> Any:
-        """Friction and noise: steps in r whose rates balance in equilibrium."""
+        """Return friction and noise as a matrix: steps in r whose rates balance in equilibrium."""
         spread = np.repeat(_on(D, place)[:, None] / M**2, m - 1, axis=1)
         up, down = (_bernoulli(sign * gamma * edge * dr, spread) / dr**2 for sign in (1, -1))
         up, down = np.pad(up, ((0, 0), (0, 1))), np.pad(down, ((0, 0), (1, 0)))

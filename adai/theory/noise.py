@@ -103,7 +103,7 @@ def moments(model: nn.Sequential, inputs: Tensor, targets: Tensor) -> GradientMo
 
 
 class _Core:
-    """What follows the first layer, as a function of z and of its own parameters phi.
+    """The layers after the first, as a function of z and of their own parameters phi.
 
     In here a parameter vector is (W and b row by row, phi); `in_order` puts it into the model's order.
     """

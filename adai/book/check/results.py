@@ -15,7 +15,7 @@ class CheckFailed(AssertionError):
 
 
 class MutantTally(TypedDict):
-    """How many mutants of a claim were tried and rejected, and which of them say the same as the claim."""
+    """Counts of a claim's mutants, tried and rejected, and those that say the same as the claim."""
 
     tried: int
     rejected: int
