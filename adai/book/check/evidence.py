@@ -51,15 +51,12 @@ class _Measured:
         """Return the smallest relative error of the claim that is found out, whatever the noise did.
 
         Raises:
-            CheckFailed: if that is more than `LARGEST_BLIND_SPOT`, or is not found out after all.
+            CheckFailed: if that is more than `LARGEST_BLIND_SPOT`.
         """
-        # A claim off by this much at every point is rejected at the sharpest point.
+        # The printed claim is within the allowed errors of the estimate, so one that is off by twice these is not.
         detects = min(2 * within * s / abs(c) for s, c in zip(self.error, self.values(printed), strict=True) if c)
         if detects > LARGEST_BLIND_SPOT:
             raise CheckFailed(f"{self.item}: could not tell a claim that is off by {detects:.0%}; take more samples")
-        for factor in (1 + detects, 1 - detects):
-            if self.farthest(factor * printed, self.estimate) <= within:
-                raise CheckFailed(f"{self.item}: accepts the claim times {factor:.3f}")
         return detects
 
 

@@ -40,6 +40,16 @@ def test_mean_in_an_algorithm_is_over_all_elements():
     assert check.algorithm("alg:1", lines, normalised, **setting).mutants["rejected"] > 3
 
 
+def test_clip_holds_a_value_between_two_others():
+    lines = [(theta, theta - lr * check.clip(g, -beta, beta))]
+
+    def clipped(gradients: list, settings: dict) -> list:
+        return list(-settings["eta"] * np.clip(gradients, -settings["beta"], settings["beta"]).sum(axis=0))
+
+    setting = {**SETTING, "start": {theta: 0}, "settings": {lr: 0.3, beta: 0.2}}
+    assert check.algorithm("alg:1", lines, clipped, **setting).mutants["rejected"] > 3
+
+
 def test_an_optimizer_that_is_off_in_the_tenth_digit_fails():
     def off(gradients: list, settings: dict) -> list:
         return [value * (1 + 1e-10) for value in _averaged(gradients, settings)]

@@ -55,7 +55,7 @@ def test_each_point_needs_an_estimate_and_an_error():
 def test_measurement_never_accepts_nan():
     bad = _measured(1.0)
     bad["estimate"][1] = math.nan
-    with pytest.raises(CheckFailed):
+    with pytest.raises(CheckFailed, match="inf standard errors away"):
         check.measurement("eq:20", WIDTH, **bad)
 
 

@@ -41,6 +41,17 @@ def test_identity_compares_matrices_entry_by_entry():
         check.identity("eq:2", turn.inv().applyfunc(sp.simplify), turn)
 
 
+@pytest.mark.parametrize(
+    ("derived", "printed", "evidence"),
+    [
+        (sp.cos(2 * x), 1 - 2 * sp.sin(x) ** 2, "by symbols"),
+        (sp.sqrt(3 + 2 * sp.sqrt(2)) * x, (1 + sp.sqrt(2)) * x, "at 16 random points to 50 digits, not by symbols"),
+    ],
+)
+def test_an_identity_says_whether_symbols_showed_it(derived, printed, evidence):
+    assert check.identity("eq:2", derived, printed).evidence == f"both sides equal {evidence}"
+
+
 def test_identity_holds_for_unknown_functions():
     f, g = sp.Function("f"), sp.Function("g")
     product = sp.diff(f(x) * g(x), x)
@@ -63,6 +74,8 @@ def test_expansion_knows_its_order_and_its_error_term():
         check.expansion("thm:1", exact, claim, small=x, order=3)
     with pytest.raises(CheckFailed, match="no constant times"):
         check.expansion("thm:1", exact, claim, small=x, order=2, error=x**2 * y)
+    with pytest.raises(CheckFailed, match="no constant times"):  # nothing is neglected
+        check.expansion("thm:1", claim, claim, small=x, order=2, error=x**2)
     with pytest.raises(CheckFailed, match="misses"):
         check.expansion("thm:1", exact, 3 * x * y, small=x, order=2)
 
@@ -81,6 +94,18 @@ def test_bound_is_proved_or_attacked_and_must_be_tight_enough():
     assert check.bound("eq:97", 1 - sp.exp(-x), 1000 * x, domain={x: (0.01, 2)}).verdict == "loose"
     # Without its x the greater side is the lesser one, bit by bit or not: still true, and listed as such.
     assert "1 - y/7" in check.bound("eq:97", 1 - y / 7, 1 - y / 7 + x, gap=x).mutants["equivalent"]
+
+
+def test_a_bound_that_is_broken_by_a_hundredth_fails():
+    with pytest.raises(CheckFailed, match="exceeds"):
+        check.bound("eq:97", sp.Rational(101, 100) * x, x)
+    # The mutant 19 x is broken by one part in forty.
+    assert "19*x" not in check.bound("eq:97", sp.Rational(39, 2) * x, 20 * x).mutants["equivalent"]
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(0.45, "loose"), (0.55, "holds")])
+def test_a_bound_is_loose_where_it_is_never_half_reached(ratio, verdict):
+    assert check.bound("eq:97", ratio * x, x).verdict == verdict
 
 
 def test_a_gap_proves_a_bound_only_where_its_sign_is_plain():
