@@ -15,7 +15,7 @@ JOBS ?= 2
 PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
-SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book -type f ! -path '*/.*' ! -name '*.pyc')
+SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book publishing -type f ! -path '*/.*' ! -name '*.pyc')
 
 book: _build/html/.built
 	@$(PYTHON) -c 'from pathlib import Path; print("The book is built: open", Path("_build/html/index.html").absolute().as_uri())'
@@ -33,13 +33,13 @@ test-processors: .venv/.full
 	JOBS=$(JOBS) $(BIN)/python tests/processors.py
 
 notebooks: .venv/.full
-	$(BIN)/python -m adai.book.notebooks $(if $(ALL),--all)
+	$(BIN)/python -m publishing.notebooks $(if $(ALL),--all)
 
 run: .venv/.full
 	$(BIN)/python -m adai sweep digits --scale laptop --out _build/runs
 
 serve: .venv/.site
-	@$(BIN)/python adai/book/make.py serve $(PORT) $(MAKE) --no-print-directory book
+	@$(BIN)/python publishing/make.py serve $(PORT) $(MAKE) --no-print-directory book
 
 # The PDF and the archives lie where the published site offers them.
 DOWNLOADS := _build/html/downloads
@@ -57,7 +57,7 @@ $(DOWNLOADS)/adai-book.pdf: _build/latex/.written
 	@cp _build/latex/adai-book.pdf $@.part && mv $@.part $@
 
 zips: book
-	@$(BIN)/python -m adai.book.archives $(DOWNLOADS)
+	@$(BIN)/python -m publishing.archives $(DOWNLOADS)
 	@echo "Site and notebooks are packed: $(CURDIR)/$(DOWNLOADS)"
 
 # What typesetting needs and a Python environment cannot hold.
@@ -88,14 +88,14 @@ lock: .venv/.full
 	mv requirements.tmp requirements.txt
 
 address:
-	$(PYTHON) -m adai.book.address $(URL)
+	$(PYTHON) -m publishing.address $(URL)
 
 # The newest of everything the ranges in pyproject.toml allow: no cell may raise, and every check must earn the same.
 test-latest: .venv/.python
 	$(PYTHON) -m venv --clear .venv-latest
 	$(if $(TORCH_INDEX),.venv-latest/bin/pip install -q --index-url $(TORCH_INDEX) torch)
 	.venv-latest/bin/pip install -q -e ".[book]" nbclient
-	.venv-latest/bin/python -m adai.book.notebooks --checks
+	.venv-latest/bin/python -m publishing.notebooks --checks
 
 # The oldest that the ranges allow: the optimizers on Python 3.10, then the book on 3.11, but for its site. uv finds these
 # Pythons, by version or by path, or fetches them; its settings hold the lock's torch, hence --no-config.
@@ -105,9 +105,9 @@ test-oldest: .venv/.full
 	.venv-oldest/bin/python -m pytest -n $(JOBS) tests/optim
 	$(call oldest,3.11,book ray)
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
-	.venv-oldest/bin/python -m adai.book.notebooks --checks
+	.venv-oldest/bin/python -m publishing.notebooks --checks
 
-OF_THE_SITE := book/test_animation.py book/test_pdf.py test_live_cells.py test_makefile.py test_pages.py test_publishing.py test_site.py
+OF_THE_SITE := book/test_animation.py publishing test_live_cells.py test_makefile.py test_pages.py test_publishing.py
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest
@@ -131,7 +131,7 @@ ifndef ALONE
 # The make that comes second waits, and then looks afresh what there still is to do.
 .venv/.python .venv/.site .venv/.full fetched _build/html/.built _build/latex/.written: FORCE
 	@command -v $(PYTHON) > /dev/null || { echo "Python is missing: install Python 3.11 or newer (Debian: apt install python3)"; exit 1; }
-	@$(PYTHON) adai/book/make.py alone $(MAKE) -s ALONE=1 $@
+	@$(PYTHON) publishing/make.py alone $(MAKE) -s ALONE=1 $@
 
 else
 
@@ -152,7 +152,7 @@ _build/latex/.written: _build/html/.built
 	@touch $@
 
 fetched: .venv/.site
-	@$(BIN)/python -m adai.book.live
+	@$(BIN)/python -m publishing.live
 
 # .python is the bare environment, .site renders the book, .full runs and tests it.
 .venv/.python:
@@ -179,5 +179,5 @@ fetched: .venv/.site
 
 endif
 
-INSTALL = $(BIN)/python adai/book/make.py install
+INSTALL = $(BIN)/python publishing/make.py install
 room = free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); [ $$free -ge $(1) ] || { echo "The disk is full: $$free GB free here, $(1) GB are needed"; exit 1; }

@@ -246,19 +246,29 @@ def tolerance(step: int, precision: str = "float32") -> float:
     return 0.2 if precision == "bfloat16" and step <= 3 else math.inf
 
 
-def default_folder() -> Path:
-    """Find `book/records`: in the nearest parent of the working directory, else beside the package.
+def home() -> Path:
+    """Return where the book is: the nearest folder from the working directory upwards, else the package's own checkout.
 
     Raises:
-        RecordError: neither place has one.
+        RecordError: neither is a checkout of the book.
     """
     here = Path.cwd()
     for root in (here, *here.parents, CHECKOUT):
         if (root / "book" / "records").is_dir():
-            return root / "book" / "records"
+            return root
     raise RecordError(
-        f"no folder book/records in {here} or above it: change into a checkout of the book, or name a folder with --out"
+        f"there is no book here: {here} and the folders above it have no book/records; change into a checkout of the "
+        "book, or, where records are read or written, name a folder with --out"
     )
+
+
+def default_folder() -> Path:
+    """Return the book's own records.
+
+    Raises:
+        RecordError: there is no book here.
+    """
+    return home() / "book" / "records"
 
 
 def read(path: Path) -> Record:

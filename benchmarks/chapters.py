@@ -1,6 +1,6 @@
 """How long the chapters take: each is executed in a new kernel, one after the other, and nothing is stored.
 
-    python benchmarks/chapters.py [--out FILE.json] [CHAPTER.ipynb ...]
+    python -m benchmarks.chapters [--out FILE.json] [CHAPTER.ipynb ...]
 
 Without names: what comes before the experiments, which is `book/start`, `book/diffusion` and `book/inertia`. Wall time
 is what a reader waits, with the start of the kernel in it; CPU time is that of the kernel and all that it started, and
@@ -14,8 +14,9 @@ import resource
 import time
 from pathlib import Path
 
-from adai.book import ledger, notebooks
+from adai.book import ledger
 from adai.records import processor
+from publishing import ROOT, notebooks
 
 PARTS = ("start", "diffusion", "inertia")
 
@@ -39,10 +40,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    theory = [n for n in ledger.notebooks() if n.relative_to(ledger.ROOT / "book").parts[0] in PARTS]
+    theory = [n for n in ledger.notebooks(ROOT) if n.relative_to(ROOT / "book").parts[0] in PARTS]
     found = {}
     for chapter in [c.resolve() for c in options.chapters] or theory:
-        name = chapter.relative_to(ledger.ROOT).as_posix()
+        name = chapter.relative_to(ROOT).as_posix()
         found[name] = dict(zip(("wall", "cpu"), seconds(chapter), strict=True))
         print(f"{name:36} {found[name]['wall']:6.1f} s {found[name]['cpu']:6.1f} s of CPU", flush=True)
     total = {clock: sum(times[clock] for times in found.values()) for clock in ("wall", "cpu")}

@@ -1,6 +1,6 @@
 """Every chapter as a reader opens it on Colab: alone, in an empty folder, on Colab's own package versions.
 
-    python benchmarks/colab.py [--python python3.12] [--out FILE.json] [CHAPTER.ipynb ...]
+    python -m benchmarks.colab [--python python3.12] [--out FILE.json] [CHAPTER.ipynb ...]
 
 A virtual environment gets the versions of `colab.txt`. Then for each chapter: the notebook is copied into an empty
 folder and executed there, first cell first, which clones this checkout and installs the book from it as it would on
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from adai.book import ledger
 from adai.records import processor
+from publishing import ROOT
 
 LISTED = Path(__file__).with_name("colab.txt")
 RUN = """
@@ -73,7 +74,7 @@ def opened(chapter: Path, python: Path, before: dict[str, str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(chapter, folder)
         (Path(folder) / "run.py").write_text(RUN)
-        environment = {**os.environ, "ADAI_SOURCE": str(ledger.ROOT), "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "ADAI_SOURCE": str(ROOT), "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
         environment.pop("ADAI_DATA", None)
         command = [python, "run.py", chapter.name]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -100,8 +101,8 @@ def main() -> int:
         made = options.environment
         python = made / "bin/python" if made else environment(options.python, Path(folder) / "colab")
         before, found = versions(python), {}
-        for chapter in [c.resolve() for c in options.chapters] or ledger.notebooks():
-            name = chapter.relative_to(ledger.ROOT).as_posix()
+        for chapter in [c.resolve() for c in options.chapters] or ledger.notebooks(ROOT):
+            name = chapter.relative_to(ROOT).as_posix()
             found[name] = opened(chapter, python, before)
             times = (
                 "{setup:6.1f} s of set-up, {rest:6.1f} s".format_map(found[name]) if "rest" in found[name] else "failed"

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from adai.book import ledger
+from publishing import ROOT
 
 JOBS = os.environ.get("JOBS", "2")
 ASK = """
@@ -66,7 +67,7 @@ PROCESSORS = {
 def repeat(name: str, chapters: list[Path]) -> bool:
     """Run the chapters as one processor would; return whether all came out as stored, and the libraries obeyed."""
     settings, expected = PROCESSORS[name]
-    environment = os.environ | settings | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ledger.ROOT)}
+    environment = os.environ | settings | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     asked = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
     found = json.loads(asked.stdout)
     print(f"── {name}: " + ", ".join(f"{library} {units}" for library, units in found.items()), flush=True)
@@ -78,14 +79,14 @@ def repeat(name: str, chapters: list[Path]) -> bool:
     # What torch.compile keeps for another processor it would take for this one.
     with tempfile.TemporaryDirectory() as cache:
         environment["TORCHINDUCTOR_CACHE_DIR"] = cache
-        return subprocess.run(command, cwd=ledger.ROOT, env=environment).returncode == 0
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
 
 
 def main() -> int:
     """Return 0 if every chapter holds on every processor."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chapters", nargs="*", type=Path)
-    chapters = [chapter.resolve() for chapter in parser.parse_args().chapters] or ledger.notebooks()
+    chapters = [chapter.resolve() for chapter in parser.parse_args().chapters] or ledger.notebooks(ROOT)
     names = PROCESSORS if platform.machine() in ("x86_64", "AMD64") else ["as it is"]
     return int(not all([repeat(name, chapters) for name in names]))
 

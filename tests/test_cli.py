@@ -9,13 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-import forks
 import pytest
 
 from adai import experiments, records
 from adai.__main__ import CLEAR, main
 from adai.records import Record
 from adai.training import train
+from tests import forks
 
 
 @pytest.fixture

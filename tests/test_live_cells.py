@@ -4,9 +4,9 @@ import os
 import re
 
 import pytest
-from test_pages import ACCESSIBILITY, SITE, address, axe_core, open_page, tabs, troubles  # noqa: F401
 
-from adai.book.live import CHAPTERS
+from publishing.live import CHAPTERS
+from tests.test_pages import ACCESSIBILITY, SITE, address, axe_core, open_page, tabs, troubles  # noqa: F401
 
 LIVE = SITE / "_static/live"
 PAGE = "book/inertia/adai.html"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from adai.book.make import progress
+from publishing.make import progress
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,9 +21,10 @@ ROOT = Path(__file__).parents[1]
 def start(tmp_path):
     """Starts a target of our Makefile in a bare copy, with stand-ins for some programs."""
     folder = tmp_path / "ein Büchlein"
-    (folder / "adai/book").mkdir(parents=True)
-    (folder / "book").mkdir()
-    for name in ("Makefile", "adai/book/make.py", "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml"):
+    (folder / "publishing").mkdir(parents=True)
+    for name in ("adai", "book"):
+        (folder / name).mkdir()
+    for name in ("Makefile", "publishing/make.py", "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, folder / name)
 
     def run(target: str, *variables: str, **programs: str) -> subprocess.Popen:

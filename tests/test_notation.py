@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adai.book.prose import formulas, pages, symbols, without_exercises
+from publishing.prose import formulas, pages, symbols, without_exercises
 
 ROOT = Path(__file__).parents[1]
 PAGE = "book/start/notation"

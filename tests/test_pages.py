@@ -24,7 +24,8 @@ from fontTools.ttLib import TTFont
 from adai.book import ledger
 from adai.book.explore import Slider, curves
 from adai.book.figures import EXPLORABLE, style
-from adai.book.site import explorable, inline_svg
+from publishing import ROOT
+from publishing.figures import explorable, inline_svg
 
 SITE = Path(__file__).parents[1] / "_build/html"
 PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if "_static" not in p.parts)
@@ -275,10 +276,10 @@ def test_figures_follow_the_theme(tabs: dict, address: str) -> None:
 def explorables() -> list[tuple[str, int, dict]]:
     """Each stored figure with sliders: its page, which of the page's it is, and what the chapter stored."""
     found = []
-    for notebook in ledger.notebooks():
+    for notebook in ledger.notebooks(ROOT):
         outputs = [o for c in nbformat.read(notebook, 4).cells for o in c.get("outputs", [])]
         specs = [o["data"][EXPLORABLE] for o in outputs if EXPLORABLE in o.get("data", {})]
-        page = notebook.relative_to(ledger.ROOT).with_suffix(".html").as_posix()
+        page = notebook.relative_to(ROOT).with_suffix(".html").as_posix()
         found += [(page, number, spec) for number, spec in enumerate(specs)]
     return found
 

@@ -11,13 +11,13 @@ import yaml
 from pybtex.database import parse_file
 from pybtex.plugin import find_plugin
 
-from adai.book import address
+from publishing import address
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "book/reference/architecture.md"]
 COMMANDS = re.compile(
-    r"make [a-z-]+|bash \.ci/run|python -m adai\.book\.address --check-published|(sudo )?apt-get |gh "
+    r"make [a-z-]+|bash \.ci/run|python -m publishing\.address --check-published|(sudo )?apt-get |gh "
 )
 
 
@@ -62,7 +62,7 @@ def test_publishing_waits_for_the_tests_and_refuses_the_placeholder() -> None:
     assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
     assert jobs["build"]["needs"] == "test" and jobs["deploy"]["needs"] == "build"
     runs = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
-    assert (runs[0], runs[-1]) == ("python -m adai.book.address --check-published", "make live pdf zips")
+    assert (runs[0], runs[-1]) == ("python -m publishing.address --check-published", "make live pdf zips")
 
 
 def test_publishing_installs_the_packages_that_make_pdf_names() -> None:
@@ -79,7 +79,7 @@ def test_the_welcome_page_offers_what_publishing_makes() -> None:
     owner, name = address.current(ROOT)
     made = {"adai-book.pdf", "adai-book-site.zip", "adai-book-notebooks.zip"}
     assert set(re.findall(rf"https://{owner}\.github\.io/{name}/downloads/([\w.-]+)", page)) == made
-    sources = (ROOT / "Makefile").read_text() + (ROOT / "adai/book/archives.py").read_text()
+    sources = (ROOT / "Makefile").read_text() + (ROOT / "publishing/archives.py").read_text()
     assert all(file in sources for file in made)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adai.book.prose import pages, words
+from publishing.prose import pages, words
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = {name: (ROOT / f"{name}.md").read_text("utf-8") for name in ("README", "CONTRIBUTING")}

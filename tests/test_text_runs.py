@@ -7,7 +7,6 @@ import json
 import math
 import signal
 
-import forks
 import numpy as np
 import pytest
 import torch
@@ -18,6 +17,7 @@ from adai.models import MODELS
 from adai.records import RecordError, Spec
 from adai.training import Interrupted, LanguageRun, first_steps, prepared, train
 from adai.training.language import perplexity
+from tests import forks
 
 WORDS, BATCH, BPTT, TOKENS = 30, 4, 5, 203
 SPEC = Spec(

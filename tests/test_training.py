@@ -12,7 +12,6 @@ import sys
 import time
 from importlib.metadata import version
 
-import forks
 import numpy as np
 import pytest
 import safetensors.torch
@@ -25,6 +24,7 @@ from adai.data import digits, imagenet, shards
 from adai.data.cifar import LAYOUTS
 from adai.records import RecordError, Spec
 from adai.training import Interrupted, Run, first_steps, train
+from tests import forks
 
 SMOKE = experiments.runs("digits", "smoke")
 

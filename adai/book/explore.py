@@ -1,7 +1,7 @@
 """Figures with sliders: their formulas leave SymPy as JavaScript, so that the site redraws them without a kernel.
 
 A chapter passes the very expressions that it checked. Where no script runs (Colab, GitHub, PDF) the drawing at the
-sliders' first values is an ordinary figure. `adai.book.site` and `book/_static/explorable.js` bring it to life; the
+sliders' first values is an ordinary figure. `publishing.figures` and `book/_static/explorable.js` bring it to life; the
 tests compare each generated function with its expression.
 """
 

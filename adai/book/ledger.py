@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from adai import records
 from adai.book.items import EXPERIMENTS, HOME, NOTEBOOK, part
 
 MIME = "application/vnd.adai.check+json"
-ROOT = Path(__file__).parents[2]
 VERDICTS = ["wrong", "typo", "loose", "not reproduced", "undecided", "leading order", "reproduced", "holds"]
 """From the worst: the verdict on an item is the worst of its checks'."""
 
@@ -39,7 +39,7 @@ class Entry:
     checked: bool = False
 
 
-def notebooks(root: Path = ROOT) -> list[Path]:
+def notebooks(root: Path) -> list[Path]:
     """All chapters that are notebooks, in a stable order."""
     return sorted(p for p in (root / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 
@@ -52,7 +52,7 @@ def checks(notebook: Path) -> Iterator[dict]:
                 yield output["data"][MIME]
 
 
-def entries(root: Path = ROOT) -> list[Entry]:
+def entries(root: Path) -> list[Entry]:
     """One entry for each item of the paper, checked or not, in the paper's order."""
     found = {}
     for item, title in HOME.items():
@@ -96,7 +96,7 @@ def main(as_json: bool = False, only: str | None = None) -> int:
     Returns:
         1 when an item has no check, else 0.
     """
-    listed = [e for e in entries() if only in (None, e.part)]
+    listed = [e for e in entries(records.home()) if only in (None, e.part)]
     if as_json:
         print(json.dumps([asdict(e) for e in listed], indent=1, ensure_ascii=False))
     else:

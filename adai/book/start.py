@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def chapter() -> None:
+def set_up() -> None:
     """Takes one thread, enters the book's folder where the set-up has just fetched it, and sets the figures' style."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if Path("adai-book/book").is_dir():

@@ -1,5 +1,5 @@
 /* A page's Python, in a thread of its own. It says how many bytes have come, then that it is ready; from then on a
-   message {cell, source} is answered by what adai.book.kernel makes of it. */
+   message {cell, source} is answered by what publishing/kernel.py makes of it. */
 import { loadPyodide } from "./pyodide.mjs";
 
 const here = name => new URL(name, import.meta.url).href;
@@ -28,7 +28,7 @@ async function start() {
   const packages = python.runPython("import sysconfig; sysconfig.get_path('purelib')");
   for (const archive of archives) python.unpackArchive(archive, "zip", { extractDir: packages });
   return python.runPython(`
-    from adai.book import kernel
+    import kernel
     names = {"__name__": "__main__"}
     lambda source, file: kernel.run_as_json(source, names, file)`);
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adai.book import animation, figures
-from adai.book.site import inline_svg
+from publishing.figures import inline_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

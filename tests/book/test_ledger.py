@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from adai.book import ledger
 from adai.book.items import HOME, require_item
 
-CHECKED_ONCE = ledger.ROOT / "tests/book/checked.txt"
+ROOT = Path(__file__).parents[2]
+CHECKED_ONCE = ROOT / "tests/book/checked.txt"
 """Every item that ever had a check: what was once checked may not be lost."""
 
 
@@ -74,7 +76,7 @@ def test_the_command_fails_while_an_item_has_no_check():
         [sys.executable, "-m", "adai", "ledger", "--json", "--part", "theory"],
         capture_output=True,
         text=True,
-        cwd=ledger.ROOT,
+        cwd=ROOT,
     )
     listed = json.loads(run.stdout)
     assert {"id", "statement", "chapter", "anchor", "kind", "verdict", "uses", "mutants_tried"} <= listed[0].keys()
@@ -83,7 +85,7 @@ def test_the_command_fails_while_an_item_has_no_check():
 
 
 def test_no_item_that_was_once_checked_is_lost():
-    checked = {e.id for e in ledger.entries() if e.checked}
+    checked = {e.id for e in ledger.entries(ROOT) if e.checked}
     once = set(CHECKED_ONCE.read_text().split())
     assert once - checked == set(), f"these had a check and have none now: {sorted(once - checked)}"
     assert checked - once == set(), (
@@ -92,7 +94,7 @@ def test_no_item_that_was_once_checked_is_lost():
 
 
 def test_every_stored_check_rejected_all_mutants_that_differ():
-    for notebook in ledger.notebooks():
+    for notebook in ledger.notebooks(ROOT):
         for check in ledger.checks(notebook):
             tally = check["mutants"]
             assert tally["rejected"] + len(tally["equivalent"]) == tally["tried"], (notebook, check["id"])

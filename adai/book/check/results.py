@@ -7,7 +7,9 @@ from typing import TypedDict
 import sympy as sp
 
 from adai.book.items import require_item
-from adai.book.ledger import MIME
+
+MIME = "application/vnd.adai.check+json"
+"""As in `adai.book.ledger`, which reads without SymPy what checks store: neither imports the other."""
 
 
 class CheckFailed(AssertionError):

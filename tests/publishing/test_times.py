@@ -2,12 +2,13 @@
 
 import json
 
-from adai.book import ledger, times
+from adai.book import ledger
+from publishing import ROOT, times
 
 
 def test_every_chapter_was_opened_on_colabs_versions_without_a_fault() -> None:
-    report = json.loads((ledger.ROOT / times.MEASURED).read_text())
-    chapters = {path.relative_to(ledger.ROOT).as_posix() for path in ledger.notebooks()}
+    report = json.loads((ROOT / times.MEASURED).read_text())
+    chapters = {path.relative_to(ROOT).as_posix() for path in ledger.notebooks(ROOT)}
     assert report["chapters"].keys() == chapters, "benchmarks/colab.py opens the chapters that are new"
     assert all(found["faults"] == [] and found["setup"] <= 60 for found in report["chapters"].values())
 

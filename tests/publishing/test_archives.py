@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adai.book import address, archives
+from publishing import address, archives
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_the_site_is_packed_without_downloads_hidden_files_and_what_runs_cells(site: Path, tmp_path: Path) -> None:
-    archives.site(site, tmp_path / "site.zip")
+    archives.pack_site(site, tmp_path / "site.zip")
     folder = unpacked(tmp_path / "site.zip", tmp_path / "read")
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert found == {"index.html", "_static/book.css"}
@@ -37,17 +37,17 @@ def test_the_site_is_packed_without_downloads_hidden_files_and_what_runs_cells(s
 
 
 def test_packed_twice_it_is_the_same(site: Path, tmp_path: Path) -> None:
-    archives.site(site, tmp_path / "first.zip")
+    archives.pack_site(site, tmp_path / "first.zip")
     os.utime(site / "index.html", (1, 1))
-    archives.site(site, tmp_path / "second.zip")
+    archives.pack_site(site, tmp_path / "second.zip")
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
 
 
 def test_a_site_that_was_not_built_is_refused_and_nothing_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run `make book` first"):
-        archives.site(tmp_path, tmp_path / "site.zip")
+        archives.pack_site(tmp_path, tmp_path / "site.zip")
     with pytest.raises(FileNotFoundError, match=r"no README\.md"):
-        archives.notebooks(tmp_path, tmp_path / "notebooks.zip")
+        archives.pack_notebooks(tmp_path, tmp_path / "notebooks.zip")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,7 +55,7 @@ def test_a_site_that_was_not_built_is_refused_and_nothing_written(tmp_path: Path
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The notebooks' archive, unpacked."""
     where = tmp_path_factory.mktemp("notebooks")
-    archives.notebooks(ROOT, where / "notebooks.zip")
+    archives.pack_notebooks(ROOT, where / "notebooks.zip")
     return unpacked(where / "notebooks.zip", where)
 
 
@@ -67,7 +67,7 @@ def test_the_whole_book_and_its_package_are_there(folder: Path) -> None:
 
 
 def test_a_chapter_runs_there_and_earns_the_same_checks(folder: Path) -> None:
-    command = [sys.executable, "-m", "adai.book.notebooks", "--checks", "book/start/primer.ipynb"]
+    command = [sys.executable, "-m", "publishing.notebooks", "--checks", "book/start/primer.ipynb"]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from nbval.plugin import find_comment_markers, find_metadata_tags
 
-from adai.book import address, ledger, notebooks
+from adai.book import ledger
 from adai.book.figures import EXPLORABLE
-from adai.book.notebooks import ROOT
+from publishing import ROOT, address, notebooks
 
-CHAPTERS = ledger.notebooks()
+CHAPTERS = ledger.notebooks(ROOT)
 LONGEST_CELL = 30
 
 

@@ -1,6 +1,6 @@
 """The book to take along: the built site as a zip, and the notebooks with all that they run on.
 
-python -m adai.book.archives FOLDER   writes both into FOLDER, from the site in `_build/html`
+python -m publishing.archives FOLDER   writes both into FOLDER, from the site in `_build/html`
 """
 
 import sys
@@ -8,19 +8,19 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from adai.book.ledger import ROOT
 from adai.records import whole
+from publishing import ROOT
 
 LEFT_OUT = ("downloads", "_static/live")
 """Of the site: where it offers the archives, which do not hold each other, and what runs cells, which a file cannot."""
 RUNS_ON = [
     *("README.md", "LICENSE", "LICENSE-text.md", "pyproject.toml", "requirements.txt", "_config.yml"),
-    *("adai", "book", "benchmarks"),
+    *("adai", "publishing", "book", "benchmarks"),
 ]
 """What the notebooks need: the package with what installs it, the records, measured times."""
 
 
-def site(html: Path, target: Path) -> None:
+def pack_site(html: Path, target: Path) -> None:
     """Packs a built site for reading offline: unpack it and open `adai-book/index.html`.
 
     Raises:
@@ -32,7 +32,7 @@ def site(html: Path, target: Path) -> None:
     _pack(target, html, (p for p in _files(html) if not any(folder in p.parents for folder in left_out)))
 
 
-def notebooks(root: Path, target: Path) -> None:
+def pack_notebooks(root: Path, target: Path) -> None:
     """Packs all notebooks with what they run on; `pip install -e ".[book]"` in its folder installs that.
 
     Raises:
@@ -67,8 +67,8 @@ def _pack(target: Path, root: Path, files: Iterable[Path]) -> None:
 
 def main(folder: Path) -> None:
     """Writes both archives."""
-    site(ROOT / "_build/html", folder / "adai-book-site.zip")
-    notebooks(ROOT, folder / "adai-book-notebooks.zip")
+    pack_site(ROOT / "_build/html", folder / "adai-book-site.zip")
+    pack_notebooks(ROOT, folder / "adai-book-notebooks.zip")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from adai.book import ledger
 from adai.book.items import HOME
 from adai.book.ledger import MIME
+from publishing import ROOT
 
 BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
 ORDER, WEIGHTS = list(HOME), ("wrong", "loose", "typo")
@@ -50,7 +51,7 @@ class Erratum:
         return WEIGHTS.index(self.verdict), not statements, min(map(ORDER.index, statements or self.items))
 
 
-def named(title: str) -> list[str]:
+def items_in_title(title: str) -> list[str]:
     """Items that a title names: 'Lemma 4 and Equations (98) to (100)' is lem:4, eq:98, eq:99 and eq:100."""
     found = [f"{KINDS[kind]}:{number}" for kind, number in re.findall(rf"({'|'.join(KINDS)}) (\d+)", title)]
     for first, last in re.findall(r"\((\d+)\)(?: to \((\d+)\))?", title):
@@ -58,7 +59,7 @@ def named(title: str) -> list[str]:
     return found
 
 
-def of_chapter(notebook: Path, root: Path = ledger.ROOT) -> list[Erratum]:
+def of_chapter(notebook: Path, root: Path = ROOT) -> list[Erratum]:
     """The errata of one chapter, in its order.
 
     Raises:
@@ -68,7 +69,7 @@ def of_chapter(notebook: Path, root: Path = ledger.ROOT) -> list[Erratum]:
     for i, cell in enumerate(json.loads(notebook.read_text("utf-8"))["cells"]):
         if cell["cell_type"] == "markdown":
             found = BOX.findall("".join(cell["source"]) + "\n")
-            boxes += [Erratum(title, _movable(text, name), name, i, named(title)) for _, title, text in found]
+            boxes += [Erratum(title, _movable(text, name), name, i, items_in_title(title)) for _, title, text in found]
         records = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         checks += [(i, record) for record in records if record["kind"] == "erratum"]
     for i, check in checks:
@@ -88,6 +89,6 @@ def _movable(text: str, notebook: str) -> str:
     return re.sub(r"\]\((?![a-z]+:|[/#])", f"](/{folder}/", text).strip()
 
 
-def errata(root: Path = ledger.ROOT) -> list[Erratum]:
+def errata(root: Path = ROOT) -> list[Erratum]:
     """All errata, the heaviest first."""
     return sorted((e for n in ledger.notebooks(root) for e in of_chapter(n, root)), key=lambda e: e.weight)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adai.book import errata
-from adai.book.ledger import MIME, ROOT
+from adai.book.ledger import MIME
+from publishing import ROOT, errata
 
 
 def box(title: str, text: str = "*Printed:* this.") -> dict:
@@ -39,7 +39,7 @@ def chapter(folder: Path, *cells: dict, name: str = "sgd") -> Path:
     ],
 )
 def test_a_title_names_its_items(title, items):
-    assert errata.named(title) == items
+    assert errata.items_in_title(title) == items
 
 
 def test_a_check_belongs_to_the_nearest_box_that_names_it(tmp_path):

@@ -1,9 +1,9 @@
 """Executes the chapters and stores them so that a diff shows only what changed.
 
-python -m adai.book.notebooks                  re-runs chapters whose cells, modules or records changed
-python -m adai.book.notebooks --all [FILE …]   re-runs them whatever changed
-python -m adai.book.notebooks --checks         re-runs all, stores nothing, compares only the checks' records
-python -m adai.book.notebooks --normalise FILE …   runs nothing
+python -m publishing.notebooks                  re-runs chapters whose cells, modules or records changed
+python -m publishing.notebooks --all [FILE …]   re-runs them whatever changed
+python -m publishing.notebooks --checks         re-runs all, stores nothing, compares only the checks' records
+python -m publishing.notebooks --normalise FILE …   runs nothing
 """
 
 import argparse
@@ -21,7 +21,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from adai.book import ledger
-from adai.book.ledger import MIME, ROOT
+from adai.book.ledger import MIME
+from publishing import ROOT
 
 SETUP = """\
 #@title Set-up: run this first
@@ -33,10 +34,10 @@ except ModuleNotFoundError:  # opened on its own, as on Colab: fetch the book, k
     if not os.path.isdir("adai-book"):
         source = os.environ.get("ADAI_SOURCE", "{address}")
         subprocess.run(["git", "clone", "-q", "--depth=1", source, "adai-book"], check=True)
-    subprocess.run([sys.executable, "adai-book/adai/book/colab.py"], check=True)
+    subprocess.run([sys.executable, "adai-book/publishing/colab.py"], check=True)
     sys.path.insert(0, os.path.abspath("adai-book"))
     from adai.book import start
-start.chapter()"""
+start.set_up()"""
 NEVER_STORED = re.compile(r"0x[0-9a-f]{6,}|/tmp/|/home/|/root/|/Users/|/var/folders/|ipykernel_\d+|site-packages")
 
 
@@ -195,7 +196,7 @@ def main() -> int:
     parser.add_argument("--checks", action="store_true")
     parser.add_argument("--normalise", action="store_true")
     options = parser.parse_args()
-    paths = [p.resolve() for p in options.files] or ledger.notebooks()
+    paths = [p.resolve() for p in options.files] or ledger.notebooks(ROOT)
     if options.normalise:
         for path in paths:
             store(path, normalise(nbformat.read(path, as_version=4)))

@@ -24,7 +24,7 @@ def main() -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write("\n".join(present))
         constraints.flush()
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[1]
         command = [sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, "-e", f"{root}[book]"]
         status = subprocess.run(command).returncode
     if status:

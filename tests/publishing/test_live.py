@@ -5,8 +5,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from adai.book import live
-from adai.book.ledger import ROOT
+from publishing import ROOT, live
 
 
 def test_the_browsers_sympy_is_the_locks() -> None:
@@ -47,7 +46,7 @@ def test_the_site_gets_what_was_fetched_our_scripts_and_this_package(
     names = {file.name for file in (tmp_path / "a").iterdir()}
     assert names == {"pyodide.mjs", "live.js", "worker.mjs", "adai.zip"}
     with ZipFile(tmp_path / "a/adai.zip") as package:
-        assert {"adai/__init__.py", "adai/book/kernel.py", "adai/theory/symbols.py"} <= set(package.namelist())
+        assert {"adai/__init__.py", "kernel.py", "adai/theory/symbols.py"} <= set(package.namelist())
     assert (tmp_path / "a/adai.zip").read_bytes() == (tmp_path / "b/adai.zip").read_bytes()
 
 

@@ -12,17 +12,25 @@ import linecache
 import re
 import symtable
 import traceback
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
 import mpmath
 
 
-def _format(number: mpmath.mpf, spec: str) -> str:
-    return format(float(number), spec) if spec else str(number)
+@contextlib.contextmanager
+def _formatted_numbers() -> Iterator[None]:
+    """Have mpmath's numbers, which formulas give without NumPy, take a format as floats do: mpmath 1.3 cannot."""
 
+    def as_float(number: mpmath.mpf, spec: str) -> str:
+        return format(float(number), spec) if spec else str(number)
 
-mpmath.mpf.__format__ = _format  # without NumPy, formulas give mpmath's numbers; its version 1.3 cannot format them
+    mpmath.mpf.__format__ = as_float
+    try:
+        yield
+    finally:
+        del mpmath.mpf.__format__  # what it inherits is back
 
 
 class Absent:
@@ -66,7 +74,7 @@ def run(source: str, names: dict[str, Any], file: str = "Cell") -> Result:
     result, printed = Result(), io.StringIO()
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for tracebacks
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), _formatted_numbers():
             last = _run(_statements(source, file), names, file, result)
     except BaseException as error:  # also what ends a program must not end the kernel
         last, result.error = None, _traceback(error)

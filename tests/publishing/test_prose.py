@@ -2,7 +2,7 @@
 
 import pytest
 
-from adai.book.prose import formulas, symbols, without_exercises, words
+from publishing.prose import formulas, symbols, without_exercises, words
 
 
 @pytest.mark.parametrize(

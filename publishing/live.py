@@ -1,6 +1,6 @@
 """The files with which a chapter's cells run in the reader's browser: Pyodide, SymPy, and this package.
 
-python -m adai.book.live   fetches Pyodide and SymPy into _build/live; each later build puts them into the site
+python -m publishing.live   fetches Pyodide and SymPy into _build/live; each later build puts them into the site
 
 Nothing of them is committed, and the book builds without them. What is fetched is pinned by its hash: Pyodide's core
 comes from npm, SymPy from the package index as any requirement does. NumPy for Pyodide is in neither.
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from adai.book.ledger import ROOT
+from publishing import ROOT
 
 FETCHED = ROOT / "_build/live"
 SCRIPTS = ROOT / "book/_live"
@@ -31,7 +31,7 @@ CHAPTERS = (
     "book/inertia/adai",
     "book/inertia/convergence",
 )
-"""The chapters most of whose cells and checks need SymPy alone; `tests/book/test_live.py` tries them."""
+"""The chapters most of whose cells and checks need SymPy alone; `tests/publishing/test_kernel.py` tries them."""
 
 PYODIDE = "pyodide@314.0.6"
 PYODIDE_SHA512 = "BKDTJyIqFxC4BExLqeRS3f5xvXZIjOt8C3zGLN/Cc7tFxSwvKVhVkchQQ2AGLOtR4YrVOIFxbV8poyDOOmWwxQ=="
@@ -119,8 +119,9 @@ def assemble(target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for file in (*FETCHED.iterdir(), *SCRIPTS.iterdir()):
         (target / file.name).write_bytes(file.read_bytes())
-    modules = sorted((ROOT / "adai").rglob("*.py"))
-    _archive(target / "adai.zip", [(module.relative_to(ROOT).as_posix(), module.read_bytes()) for module in modules])
+    modules = {module.relative_to(ROOT).as_posix(): module for module in sorted((ROOT / "adai").rglob("*.py"))}
+    modules["kernel.py"] = Path(__file__).with_name("kernel.py")
+    _archive(target / "adai.zip", [(name, module.read_bytes()) for name, module in modules.items()])
 
 
 if __name__ == "__main__":

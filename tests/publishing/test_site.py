@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adai.book.errata import Erratum
 from adai.book.figures import GRID, INK
 from adai.book.ledger import Entry
-from adai.book.site import counts, draw_graph, errata_source, glyphs, inline_svg, layers, ledger_source
+from publishing.assets import glyphs
+from publishing.errata import Erratum
+from publishing.figures import inline_svg
+from publishing.graph import draw_graph, layers
+from publishing.pages import counts, errata_source, ledger_source
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build/html"
 DRAWING = f"""<?xml version="1.0" encoding="utf-8" standalone="no"?>
 <!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
@@ -45,7 +48,7 @@ def test_a_glyph_whose_name_holds_the_word_play_keeps_its_id() -> None:
 
 
 def test_rendering_needs_neither_torch_nor_sympy_nor_numpy_nor_matplotlib() -> None:
-    program = "import sys, adai.book.site; print(*{'torch', 'sympy', 'numpy', 'matplotlib'} & set(sys.modules))"
+    program = "import sys, publishing.site; print(*{'torch', 'sympy', 'numpy', 'matplotlib'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
 
@@ -160,7 +163,7 @@ def small(tmp_path: Path) -> Path:
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     sphinx = config["sphinx"]
     sphinx["extra_extensions"].remove("autoapi.extension")
-    sphinx["local_extensions"] = {"adai.book.site": str(ROOT)}
+    sphinx["local_extensions"] = {"publishing.site": str(ROOT)}
     sphinx["config"] = {key: value for key, value in sphinx["config"].items() if not key.startswith("auto")}
     toc = {
         "format": "jb-book",

@@ -1,8 +1,8 @@
 """What the Makefile needs and make cannot: one make at a time, how far pip is, and pages served while they change.
 
-python adai/book/make.py alone COMMAND …        becomes COMMAND once no other one is at work in this folder
-python adai/book/make.py install ARGUMENT …     is `pip install ARGUMENT …`, and says how far it is
-python adai/book/make.py serve PORT COMMAND …   serves the site, and runs COMMAND whenever a file of the book is saved
+python publishing/make.py alone COMMAND …        becomes COMMAND once no other one is at work in this folder
+python publishing/make.py install ARGUMENT …     is `pip install ARGUMENT …`, and says how far it is
+python publishing/make.py serve PORT COMMAND …   serves the site, and runs COMMAND whenever a file of the book is saved
 
 It runs before there is an environment, on Pythons too old for the book, so it imports nothing of ours.
 """
@@ -80,7 +80,7 @@ def serve(port: str, *command: str) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(command)
         print(f"Serving http://127.0.0.1:{port}; saving a file rebuilds (Ctrl-C stops)", flush=True)
-        for _ in watch("adai", "book", "_config.yml", "_toc.yml"):
+        for _ in watch("adai", "book", "publishing", "_config.yml", "_toc.yml"):
             subprocess.run(command)
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
-from adai.book.ledger import ROOT
+from publishing import ROOT
 
 MEASURED = "benchmarks/colab.json"
 

@@ -7,8 +7,8 @@ import sys
 import nbformat
 import pytest
 
-from adai.book import kernel, live
-from adai.book.ledger import MIME, ROOT
+from adai.book.ledger import MIME
+from publishing import ROOT, kernel, live
 
 
 def run(*cells: str) -> list[kernel.Result]:
@@ -79,8 +79,8 @@ ALONE = f"""
 import json, sys
 for package in "numpy scipy numba matplotlib matplotlib_inline torch sklearn IPython yaml tqdm".split():
     sys.modules[package] = None
-from adai.book import kernel
 from adai.book.check import evidence, formulas
+from publishing import kernel
 # nbval tries the mutants
 evidence.try_mutants = formulas.try_mutants = lambda *_, **__: {{"tried": 0, "rejected": 0, "equivalent": []}}
 names = {{}}

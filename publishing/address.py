@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from publishing import ROOT
+
 PLACEHOLDER = "OWNER"
 ADDRESS = re.compile(r"https://github\.com/([A-Za-z0-9-]+)/([A-Za-z0-9_.-]+?)(?:\.git)?/?")
 
@@ -82,6 +84,6 @@ def main(argument: str, root: Path) -> str | None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main("".join(sys.argv[1:]), Path(__file__).parents[2]))
+        sys.exit(main("".join(sys.argv[1:]), ROOT))
     except ValueError as error:
         sys.exit(str(error))

@@ -13,13 +13,13 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from adai.book import pdf
 from adai.book.figures import GRID, INK
+from publishing import pdf
 
 ROOT = Path(__file__).parents[2]
 THEIRS = ["myst_nb", "sphinx_proof", "sphinx_exercise", "sphinx_jupyterbook_latex", "sphinx.ext.autodoc"]
 THEIRS += ["sphinxcontrib.bibtex"]
-OURS = ["adai.book.site", "adai.book.pdf"]
+OURS = ["publishing.site", "publishing.pdf"]
 SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt" viewBox="0 0 90 45">
 <path d="M0 0L90 45" style="stroke: {INK}"/><path d="M0 45L90 0" style="stroke: {GRID}"/></svg>"""
 WELCOME = """

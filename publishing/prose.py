@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adai.book import ledger
+from publishing import ROOT
 
 FENCE = re.compile(r"^ *(`{3,}|~{3,})(?!\{math)[^\n]*\n.*?^ *\1 *$", re.M | re.S)
 INLINE_CODE = re.compile(r"(?<![`}])(`+)(?!`).+?\1(?!`)")
@@ -26,7 +27,7 @@ ADDRESS = re.compile(r"\]\([^)]*\)|<https?://[^>]*>|https?://\S+|!?\[(?=[^\]]*\]
 DIRECTIVE = re.compile(r"^ *(?::{3,}.*|:[\w-]+:.*|\(\S+\)=|[|\s:-]+)$", re.M)
 
 
-def pages(root: Path = ledger.ROOT) -> dict[str, str]:
+def pages(root: Path = ROOT) -> dict[str, str]:
     """The Markdown of every page, by its name: a page's own, or that of a notebook's text cells."""
     written = sorted(p for p in (root / "book").rglob("*.md") if p.parent.name != "records")
     found = {path: path.read_text("utf-8") for path in written}

@@ -1,0 +1,112 @@
+"""The graph of the ledger: which of the paper's items rests on which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from adai.book import ledger
+from adai.book.ledger import Entry
+from publishing.numbers import NAMES
+
+
+class LedgerGraph(nodes.General, nodes.Element):
+    """Which statement rests on which; its children are the links of its items, resolved like any other."""
+
+
+class DrawLedgerGraph(SphinxPostTransform):
+    """Draws the graph once its links are resolved; formats other than HTML go without it."""
+
+    default_priority = 90
+
+    def run(self, **kwargs: Any) -> None:
+        for graph in list(self.document.findall(LedgerGraph)):
+            links = {}
+            for child in graph.children:
+                for reference in child.findall(nodes.reference):
+                    links[child["item"]] = reference.get("refuri") or f"#{reference['refid']}"
+            svg = nodes.raw("", draw_graph(graph["entries"], graph["column"], links), format="html")
+            graph.replace_self(svg if self.app.builder.format == "html" else [])
+
+
+def layers(uses: dict[str, list[str]]) -> dict[str, int]:
+    """The column of each item: one right of the rightmost item that it uses.
+
+    Raises:
+        ValueError: if an item rests on itself.
+    """
+    column: dict[str, int] = {}
+
+    def place(item: str, above: tuple[str, ...]) -> int:
+        if item in above:
+            raise ValueError(f"the ledger is circular: {' uses '.join((*above, item))}; derive one without the other")
+        if item not in column:
+            column[item] = 1 + max((place(used, (*above, item)) for used in uses.get(item, [])), default=-1)
+        return column[item]
+
+    for item in uses:
+        place(item, ())
+    return column
+
+
+LEGEND = {
+    "founded": "rests only on checked items",
+    "checked": "checked, rests on unchecked ones",
+    "planned": "not yet checked",
+}
+BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 64, 24, 116, 34
+
+
+def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, str]) -> str:
+    """An SVG of the checked items and of those they use, from left to right.
+
+    Args:
+        entries: the ledger.
+        column: column of each item to draw, as `layers` gives it.
+        links: address of each item that has one; its box becomes a link.
+
+    Returns:
+        An SVG element with its legend in a box that scrolls; empty where nothing is checked.
+    """
+    if not column:
+        return ""
+    uses = {entry.id: entry.uses for entry in entries if entry.checked}
+    items = [entry.id for entry in entries if entry.id in column]
+    by_id = {entry.id: entry for entry in entries}
+    founded = {item for item in items if ledger.rests_on_checked(by_id[item], by_id)}
+    state = {i: "planned" if i not in uses else "founded" if i in founded else "checked" for i in items}
+    filled: Counter[int] = Counter()
+    place: dict[str, tuple[int, int]] = {}
+    for item in items:
+        place[item] = (1 + COLUMN * column[item], 1 + ROW * filled[column[item]])
+        filled[column[item]] += 1
+    width, height = 2 + COLUMN * max(column.values()) + BOX_WIDTH, ROW * max(filled.values())
+    arrows = [_arrow(place[used], place[item]) for item in uses for used in uses[item]]
+    boxes = [_box(item, *place[item], state[item], links.get(item)) for item in items]
+    legend = "".join(f'<li class="{name}">{text}</li>' for name, text in LEGEND.items() if name in state.values())
+    svg = (
+        f'<svg role="group" aria-label="Which item rests on which" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}">{"".join(arrows + boxes)}</svg>'
+    )
+    return f'<div class="adai-graph"><ul>{legend}</ul><div>{svg}</div></div>'
+
+
+def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
+    x0, y0, x1, y1 = start[0] + BOX_WIDTH, start[1] + BOX_HEIGHT // 2, end[0], end[1] + BOX_HEIGHT // 2
+    bend = (COLUMN - BOX_WIDTH) // 2
+    return f'<path d="M{x0} {y0}C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}"/>'
+
+
+def _box(item: str, x: int, y: int, state: str, link: str | None) -> str:
+    kind, number = item.split(":")
+    text = f"({number})" if kind == "eq" else f"{kind.title()} {number}"
+    shape = (
+        f'<g class="{state}"><title>{NAMES[kind]} {number}: {LEGEND[state]}</title>'
+        f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="4"/>'
+        f'<text x="{x + BOX_WIDTH / 2}" y="{y + 17}">{text}</text></g>'
+    )
+    return f'<a href="{escape(link)}">{shape}</a>' if link else shape

@@ -1,0 +1,198 @@
+"""Pages that are made of what the chapters store: the ledger, the errata, measured times, and what is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from adai.book import ledger
+from adai.book.items import NOTEBOOK
+from adai.book.ledger import Entry
+from publishing import times
+from publishing.errata import Erratum, errata
+from publishing.graph import LedgerGraph, layers
+from publishing.numbers import NAMES, item_in_text, item_reference
+from publishing.refresh import note_chapters
+
+logger = logging.getLogger(__name__)
+
+
+def _formula(latex: str) -> str:
+    return f"${' '.join(latex.split())}$" if latex else ""
+
+
+def _ranges(items: list[str]) -> str:
+    """`['eq:4', 'eq:5', 'thm:2']` as 'Equations 4-5; Theorem 2'."""
+    names = []
+    for kind, group in groupby(items, key=lambda item: item.split(":")[0]):
+        numbers = [int(item.split(":")[1]) for item in group]
+        runs: list[list[int]] = []
+        for n in numbers:
+            if runs and n == runs[-1][-1] + 1:
+                runs[-1].append(n)
+            else:
+                runs.append([n])
+        spans = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+        names.append(f"{NAMES[kind]}{'s' if len(numbers) > 1 else ''} {spans}")
+    return "; ".join(names)
+
+
+ERRATA = "{doc}`corrected </book/reference/errata>`"
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Lines of a MyST table whose first row is its head."""
+    lines = [":::::{div} adai-wide", "::::{list-table}", ":header-rows: 1", ":class: adai-ledger", ""]
+    for row in rows:
+        lines += [f"{' ' if column else '*'} - {cell}" for column, cell in enumerate(row)]
+    return [*lines, "::::", ":::::", ""]
+
+
+def ledger_source(entries: list[Entry]) -> str:
+    """MyST source of the ledger: a table for each verdict, then what is not yet checked, by chapter."""
+    by_id = {entry.id: entry for entry in entries}
+    checked = [entry for entry in entries if entry.checked]
+    found = Counter(entry.verdict for entry in checked)
+    counts = {verdict: found[verdict] for verdict in reversed(ledger.VERDICTS) if found[verdict]}
+    tally = ", ".join(f"{verdict}: {n}" for verdict, n in counts.items())
+    lines = [f"**{len(checked)} of {len(entries)} items are checked**{f' ({tally})' * bool(tally)}.", ""]
+    for verdict, n in counts.items():
+        rows = [["Item", "Statement", "Shown by", "Mutants rejected", "Rests on"]]
+        for entry in (e for e in checked if e.verdict == verdict):
+            statement = _formula(entry.statement) + f"; {ERRATA}" * bool(entry.corrected)
+            mutants = f"{entry.mutants_rejected} of {entry.mutants_tried}" if entry.mutants_tried else "–"
+            mutants += f", {len(entry.equivalent)} set aside" * bool(entry.equivalent)
+            uses = ", ".join(item_reference(by_id[item]) for item in entry.uses)
+            rows.append([item_in_text(entry), statement, ", ".join(entry.kind), mutants, uses])
+        lines += [f":::{{rubric}} {verdict.capitalize()} ({n})", ":::", "", *_table(rows)]
+    missing: dict[str, list[str]] = {}
+    for entry in entries:
+        if not entry.checked:
+            missing.setdefault(entry.chapter, []).append(entry.id)
+    if missing:
+        rows = [[chapter, _ranges(missing[chapter])] for chapter in NOTEBOOK if chapter in missing]
+        lines += [f":::{{rubric}} Not yet checked ({len(entries) - len(checked)})", ":::", ""]
+        lines += _table([["Planned chapter", "Items"], *rows])
+    return "\n".join(lines)
+
+
+RUBRICS = {"wrong": "Wrong", "loose": "True only with more said", "typo": "Slips of the pen"}
+
+
+def errata_source(entries: list[Entry], found: list[Erratum]) -> str:
+    """MyST source of the errata: what each box says, where it is shown, and folded the forms that were compared."""
+    by_id, lines = {entry.id: entry for entry in entries}, []
+    for verdict, group in groupby(found, key=lambda erratum: erratum.verdict):
+        lines += [f":::{{rubric}} {RUBRICS[verdict]}", ":::", ""]
+        for erratum in group:
+            shown = {check["id"] for check in erratum.checks}
+            where = ", ".join(item_reference(by_id[item]) for item in erratum.items if item in shown)
+            lines += [f":::::{{admonition}} {erratum.title}", ":class: warning", "", erratum.text, ""]
+            lines += [f"*Shown at:* {where}, in {{doc}}`/{erratum.notebook}`.", ""]
+            lines += ["::::{admonition} What was compared", ":class: dropdown", ""]
+            lines += [line for check in erratum.checks for line in _compared(check, by_id)]
+            lines += ["::::", ":::::", ""]
+    return "\n".join(lines) or "No erratum has been shown so far."
+
+
+def _compared(check: dict[str, Any], by_id: dict[str, Entry]) -> list[str]:
+    """Lines with a check's printed and corrected form, and what showed that the first fails."""
+    evidence = check["evidence"][:1].upper() + check["evidence"][1:]
+    forms = [f"$${form}$$" for form in (check["printed"], check["corrected"])]
+    head = f"{item_in_text(by_id[check['id']])}, {check['verdict']}. Printed:"
+    return [head, "", forms[0], "", "Corrected:", "", forms[1], "", f"{evidence}.", ""]
+
+
+class LedgerDirective(SphinxDirective):
+    """`:::{ledger}`: the graph of what rests on what, then every item of the paper and how it fared."""
+
+    def run(self) -> list[nodes.Node]:
+        note_chapters(self.env)
+        entries = ledger.entries(Path(self.env.srcdir))
+        try:
+            graph = LedgerGraph(entries=entries, column=layers({e.id: e.uses for e in entries if e.checked}))
+        except ValueError as error:
+            raise self.error(str(error)) from error
+        for entry in entries:
+            if entry.anchor:
+                graph += nodes.inline("", "", *self.parse_text_to_nodes(item_reference(entry)), item=entry.id)
+        return [graph, *self.parse_text_to_nodes(ledger_source(entries))]
+
+
+class ErrataDirective(SphinxDirective):
+    """`:::{errata}`: only what the paper prints wrongly."""
+
+    def run(self) -> list[nodes.Node]:
+        note_chapters(self.env)
+        root = Path(self.env.srcdir)
+        try:
+            found = errata(root)
+        except ValueError as error:
+            raise self.error(str(error)) from error
+        return self.parse_text_to_nodes(errata_source(ledger.entries(root), found))
+
+
+class TimesDirective(SphinxDirective):
+    """`:::{times} colab` or `:::{times} runs`: a table of measured times."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        note_chapters(self.env)
+        tables = {"colab": times.colab, "runs": times.runs}
+        if self.arguments[0] not in tables:
+            raise self.error(f"there are no times of {self.arguments[0]!r}, only of {', '.join(tables)}")
+        return self.parse_text_to_nodes(tables[self.arguments[0]](Path(self.env.srcdir)))
+
+
+def counts(entries: list[Entry], found: list[Erratum]) -> dict[str, int]:
+    """What the pages may count: items, those checked, those of each verdict, errata, mutants tried and rejected."""
+    verdicts = Counter(entry.verdict for entry in entries if entry.checked)
+    return {verdict: verdicts[verdict] for verdict in ledger.VERDICTS} | {
+        "items": len(entries),
+        "checked": sum(entry.checked for entry in entries),
+        "errata": len(found),
+        "mutants tried": sum(entry.mutants_tried for entry in entries),
+        "mutants rejected": sum(entry.mutants_rejected for entry in entries),
+    }
+
+
+@cache
+def _read(root: Path) -> tuple[dict[str, Entry], dict[str, int]]:
+    """The ledger by item, and its counts; read once a build, not once a number."""
+    entries = ledger.entries(root)
+    return {entry.id: entry for entry in entries}, counts(entries, errata(root))
+
+
+class CountRole(SphinxRole):
+    """`` {count}`wrong` ``: a number that the checks earned, as `counts` has it; nobody types it."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        note_chapters(self.env)
+        _, known = _read(Path(self.env.srcdir))
+        if self.text not in known:
+            return _unknown(self, f"nothing counts {self.text!r}: expected one of {', '.join(known)}")
+        return [nodes.Text(str(known[self.text]))], []
+
+
+class VerdictRole(SphinxRole):
+    """`` {verdict}`tab:1` ``: an item's verdict in the ledger, as it stands."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        note_chapters(self.env)
+        by_id, _ = _read(Path(self.env.srcdir))
+        if self.text not in by_id:
+            return _unknown(self, f"{self.text!r} is no item of the paper: expected one such as eq:9, thm:2 or tab:1")
+        return [nodes.emphasis(self.rawtext, by_id[self.text].verdict)], []
+
+
+def _unknown(role: SphinxRole, message: str) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    logger.warning(message, location=role.get_location())
+    return [nodes.problematic(role.rawtext, role.rawtext)], []
