@@ -163,7 +163,7 @@ def test_sharpness_is_learning_rate_to_the_bit():
 
 def test_particles_climb_from_the_bottom_of_the_loss_to_its_top():
     bottom, top, _ = np.sort(np.roots([2, 0, -16, 2.5]))  # where (u^4 - 16 u^2 + 5 u) / 2 has no slope
-    assert [StyblinskiTang.BOTTOM, StyblinskiTang.TOP] == pytest.approx([bottom, top], abs=1e-6)
+    assert (bottom, top) == pytest.approx((StyblinskiTang.BOTTOM, StyblinskiTang.TOP), abs=1e-6)
 
 
 def test_the_data_are_rescaled_with_the_loss_where_asked():
