@@ -44,6 +44,8 @@ def test_points_fit_the_symbols_assumptions_and_the_domain():
     places = sample_points({x, below, any_sign, n}, {y: (3, 4)}, "seed", 50)
     assert all(at[x] > 0 > at[below] and at[n] == int(at[n]) for at in places)
     assert {at[any_sign] > 0 for at in places} == {True, False}
+    count = sp.Symbol("B", integer=True, positive=True)
+    assert {at[count] for at in sample_points({count}, {}, "seed", 50)} == set(range(1, 8))
     assert all(3 <= at[y] <= 4 for at in sample_points({y}, {y: (3, 4)}, "seed", 50))
     assert places == sample_points({x, below, any_sign, n}, {y: (3, 4)}, "seed", 50)
 
