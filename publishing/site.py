@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 from publishing import assets, figures, graph, numbers, pages, refresh
 
@@ -15,6 +19,19 @@ from publishing import assets, figures, graph, numbers, pages, refresh
 def leave_out(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
     """Keep what a module imports, its constants, and what has no docstring out of the API page."""
     return True if member.imported or member.type == "data" or not member.docstring else None
+
+
+def follow_the_face(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.Element
+) -> nodes.Element | None:
+    """Lead `adai.records.Spec`, which a package offers from one of its files, to where that file documents it."""
+    package, _, name = node.get("reftarget", "").rpartition(".")
+    documented = [known for known in env.domaindata["py"]["objects"] if known.startswith(f"{package}.")]
+    found = [known for known in documented if package and known.split(".")[-1] == name]
+    if node.get("refdomain") != "py" or len(found) != 1:
+        return None
+    page, anchor = env.domaindata["py"]["objects"][found[0]][:2]
+    return make_refnode(app.builder, node["refdoc"], page, anchor, text, found[0])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -29,6 +46,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(figures.InlineFigures)
     app.add_post_transform(graph.DrawLedgerGraph)
     app.connect("autodoc-skip-member", leave_out)
+    app.connect("missing-reference", follow_the_face)
     app.connect("build-finished", refresh.drop_stale)
     app.connect("build-finished", assets.thin_icons)
     app.connect("builder-inited", assets.copy_mathjax)

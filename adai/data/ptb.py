@@ -40,7 +40,7 @@ def load(*, limit: int | None = None, label: str | None = None) -> Data:
         label: a name for files in this layout that are not the published ones; published files need none.
 
     Returns:
-        Inputs and targets of shape (tokens,), int64: indices into the sorted vocabulary of the whole training text.
+        Inputs and targets, int64, of shape (tokens,), as indices into the sorted vocabulary of the whole training text.
 
     Raises:
         DataError: a file is missing, cut off, or not the published one and there is no label; or a word stands in none
