@@ -2,12 +2,12 @@
 # make test   runs every test          make run         repeats the first experiment, live
 # make serve  rebuilds on save         make live        builds the site with cells that run in the browser
 # make pdf    typesets the book        make zips        packs site and notebooks
-# make lint, make lock, make address URL=…, make test-oldest, make test-latest, make test-processors, make links, make clean
+# make lint, make lock, make wheel, make address URL=…, make test-ray, make test-oldest, make test-latest, make test-processors, make links, make clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := book
-.PHONY: book live fetched test notebooks run serve pdf zips tex lint lock address test-oldest test-latest test-processors links clean FORCE
+.PHONY: book live fetched test notebooks run serve pdf zips tex tex-packages lint lock wheel test-ray address test-oldest test-latest test-processors links clean FORCE
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -65,6 +65,9 @@ TEX_PACKAGES := latexmk texlive-xetex texlive-latex-recommended texlive-latex-ex
   fonts-texgyre fonts-texgyre-math fonts-dejavu-core fontconfig librsvg2-bin
 TEX_FILES := tcolorbox.sty unicode-math.sty ucharclasses.sty newunicodechar.sty texgyrepagella-regular.otf texgyrepagella-math.otf
 
+tex-packages:
+	@echo $(TEX_PACKAGES)
+
 tex:
 	@missing() { echo "The PDF needs TeX, and $$1 is missing (Debian: apt install $(TEX_PACKAGES))"; exit 1; }; \
 	for tool in latexmk xelatex rsvg-convert fc-list; do command -v $$tool > /dev/null || missing $$tool; done; \
@@ -73,19 +76,34 @@ tex:
 
 lint: .venv/.full
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check adai tests
+	$(BIN)/ruff format --check adai benchmarks publishing tests
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/codespell
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-# TORCH_INDEX builds are locked by their version alone, so that the CPU's build and the GPU's both satisfy the lock.
+# The whole lock has no hashes: of TORCH_INDEX builds it knows the version alone, so that the CPU's build and the GPU's
+# both satisfy it. What `make book` installs has no torch, and is held by hashes for every platform.
 # The pipe says itself that it may fail: the make of macOS, 3.81, knows no .SHELLFLAGS.
 lock: .venv/.full
 	set -o pipefail; UV_FIND_LINKS="$$($(BIN)/pip config get global.find-links 2> /dev/null || true)" $(BIN)/uv pip compile -q pyproject.toml \
 	  --extra book --group site --group dev --no-annotate --no-header --upgrade --python-version 3.11 \
 	  | sed -E '/^(nvidia-|cuda-|triton)/d; s/\+cpu$$//' > requirements.tmp
 	mv requirements.tmp requirements.txt
+	$(BIN)/uv pip compile -q --group site -c requirements.txt --generate-hashes --universal --no-annotate --no-header --python-version 3.11 > requirements.tmp
+	mv requirements.tmp requirements-site.txt
+
+# Built and looked at, not sent anywhere: a tag has the release workflow attach it.
+wheel: .venv/.full
+	rm -rf dist
+	$(BIN)/uv build -q
+	$(BIN)/uv tool run -q twine check --strict dist/*
+
+# Ray's own tests; it is too large for the lock that everybody installs.
+test-ray: .venv/.full
+	$(INSTALL) $$($(BIN)/python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["ray"][-1])')
+	$(BIN)/python -m pytest tests/running/test_cluster.py
 
 address:
 	$(PYTHON) -m publishing.address $(URL)
@@ -107,14 +125,14 @@ test-oldest: .venv/.full
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
 	.venv-oldest/bin/python -m publishing.notebooks --checks
 
-OF_THE_SITE := book/test_animation.py publishing test_live_cells.py test_makefile.py test_pages.py test_publishing.py
+OF_THE_SITE := book/test_animation.py publishing test_live_cells.py test_makefile.py test_pages.py test_recipes.py test_workflows.py
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest
 	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH, or name another by PYTHON_OLDEST=…"; exit 1; }
 	$(if $(TORCH_INDEX),$(UV_OLDEST) --resolution lowest-direct --no-deps --index-url $(TORCH_INDEX) -r pyproject.toml)
 	$(UV_OLDEST) --resolution lowest-direct -e . -r pyproject.toml $(addprefix --extra=,$(2))
-	$(UV_OLDEST) expecttest hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
+	$(UV_OLDEST) expecttest flit_core hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
 endef
 
 # Asks every other host that a page links to; needs the network.
@@ -162,11 +180,10 @@ fetched: .venv/.site
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.site: requirements.txt pyproject.toml | .venv/.python
+.venv/.site: requirements-site.txt pyproject.toml | .venv/.python
 	@$(call room,1)
 	@echo "Installing what renders the book …"
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["site"], sep="\n")' > .venv/site.txt
-	@$(INSTALL) -c requirements.txt -r .venv/site.txt
+	@$(INSTALL) --require-hashes -r requirements-site.txt
 	@touch $@
 
 .venv/.full: requirements.txt pyproject.toml | .venv/.site

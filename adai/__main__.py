@@ -4,12 +4,15 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from adai import experiments, measurements, records
-from adai.records import RecordError
+from adai import records
+from adai.experiments import registry
+from adai.experiments.base import Experiment, Inputs, Measured
+from adai.records import Measurement, Record, RecordError, Result, Spec
 
 CLEAR = "\x1b[2J\x1b[H"
 """Empties a terminal."""
@@ -33,14 +36,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train one run, unless it has a record; under torchrun, on all of its processes together. Or measure."""
-    from adai.experiments.sweep import train_and_save
-    from adai.processes import joined
+    """Train one run or take one measurement, unless it has a record; under torchrun, train on all of its processes."""
+    from adai.running.sweep import train_and_save
+    from adai.training.processes import process_group
 
-    if arguments.run.split("/")[0] in experiments.MEASURED:
-        return _measure(arguments)
-    spec = experiments.find(arguments.run, arguments.scale)
-    with _output(arguments) as folder, joined(_device(arguments)) as (device, rank):
+    experiment = arguments.run.split("/")[0]
+    if isinstance(registry.find(experiment), Measured):
+        return _measure(arguments, experiment)
+    with _output(arguments) as folder, process_group(_device(arguments)) as (device, rank):
+        runs = registry.specs(experiment, arguments.scale, Inputs.at(folder))
+        spec = registry.one_of(runs, arguments.run, arguments.scale)
         path = records.path_of(spec, folder)
         if path.exists():
             print(f"{arguments.run} has a record: {path}")
@@ -53,55 +58,75 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(arguments: argparse.Namespace) -> int:
-    """Carry out one measurement, or all of an experiment, each unless it has a record."""
-    name = arguments.run
-    found = experiments.find(name, arguments.scale) if "/" in name else None
-    specs = [found] if found else experiments.runs(name, arguments.scale).values()
-    module = experiments.module(name.split("/")[0])
+def _measure(arguments: argparse.Namespace, name: str) -> int:
+    """Take one measurement, or all of an experiment, each unless it has a record."""
+    experiment = registry.measured(name)
     with _output(arguments) as folder:
-        for spec in specs:
+        specs = registry.measurements(name, arguments.scale, Inputs.at(folder))
+        if "/" in arguments.run:
+            specs = {arguments.run: registry.one_of(specs, arguments.run, arguments.scale)}
+        for run, spec in specs.items():
             path = records.path_of(spec, folder)
             if path.exists():
-                print(f"{spec.experiment}/{spec.name} has a record: {path}")
+                print(f"{run} has a record: {path}")
                 continue
-            result = measurements.measure(spec, module.measure, threads=_cores())
+            result = records.measure(spec, partial(experiment.measure, folder=folder), threads=_cores())
             result.save(folder)
-            print(module.summary(result), flush=True)
+            print(experiment.summary(result), flush=True)
     return 0
 
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Train all runs of an experiment that have no record, side by side, and print its table."""
-    from adai.experiments import cluster
-    from adai.experiments.sweep import sweep
-    from adai.processes import interrupted_by_sigterm
+    from adai.running.sweep import stages
+    from adai.training.processes import interrupted_by_sigterm
 
-    specs = experiments.runs(arguments.experiment, arguments.scale)
-    failed = []
+    experiment = registry.trained(arguments.experiment)
+    failed: list[str] = []
     with _output(arguments) as folder, interrupted_by_sigterm():
-        missing = {name: spec for name, spec in specs.items() if not records.path_of(spec, folder).exists()}
-        if len(missing) < len(specs):
-            print(f"{len(specs) - len(missing)} of {len(specs)} runs have a record")
-        table = experiments.module(arguments.experiment).table
-        if arguments.ray:
-            results = cluster.sweep(missing, folder, _device(arguments))
-        else:
-            results = sweep(missing, folder, _devices(arguments))
-        for done, (name, result) in enumerate(results, start=1):
-            if isinstance(result, BaseException):
-                failed.append(name)
-                line = f"{name}  failed: {type(result).__name__}: {result}"
-            else:
-                line = _line(name, result)
-            if sys.stdout.isatty():  # a live table: it takes the place of the one before
-                print(CLEAR, table(records.of(specs.values(), folder)), sep="")
-            print(f"[{done:{len(str(len(missing)))}}/{len(missing)}] {line}", flush=True)
-        if not sys.stdout.isatty() or not missing:
-            print(table(records.of(specs.values(), folder)))
+
+        def runs() -> dict[str, Spec]:
+            return registry.specs(experiment.name, arguments.scale, Inputs.at(folder))
+
+        def table() -> str:
+            return str(experiment.table(records.existing_records(runs().values(), folder)))
+
+        made = [name for name, spec in runs().items() if records.path_of(spec, folder).exists()]
+        if made:
+            print(f"{len(made)} of {len(runs())} runs have a record")
+        begun = 0
+        for missing in stages(runs, folder):
+            begun += len(missing)
+            failed += _train_all(missing, folder, arguments, table)
+        if not sys.stdout.isatty() or not begun:
+            print(table())
     if failed:
-        print(f"adai: {len(failed)} of {len(missing)} runs failed: {', '.join(failed)}", file=sys.stderr)
+        print(f"adai: {len(failed)} of {begun} runs failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _train_all(
+    missing: dict[str, Spec], folder: Path, arguments: argparse.Namespace, table: Callable[[], str]
+) -> list[str]:
+    """Train the runs of one stage, print a line as each ends, and return the names of those that failed."""
+    from adai.running import cluster
+    from adai.running.sweep import sweep
+
+    failed = []
+    if arguments.ray:
+        results = cluster.sweep(missing, folder, _device(arguments))
+    else:
+        results = sweep(missing, folder, _devices(arguments))
+    for done, (name, result) in enumerate(results, start=1):
+        if isinstance(result, BaseException):
+            failed.append(name)
+            line = f"{name}  failed: {type(result).__name__}: {result}"
+        else:
+            line = _line(name, result)
+        if sys.stdout.isatty():  # a live table: it takes the place of the one before
+            print(CLEAR, table(), sep="")
+        print(f"[{done:{len(str(len(missing)))}}/{len(missing)}] {line}", flush=True)
+    return failed
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -110,11 +135,10 @@ def check(arguments: argparse.Namespace) -> int:
     names = [arguments.experiment] if arguments.experiment else sorted(p.name for p in folder.iterdir() if p.is_dir())
     good = bad = unchecked = 0
     for name in names:
-        known = experiments.known(name)
-        reader = measurements if name in experiments.MEASURED else records
-        for path, record in reader.read_all(name, folder):
+        known = registry.known_specs(name, Inputs.at(folder))
+        for path, record in records.read_all(name, folder):
             try:
-                found = [str(record)] if isinstance(record, RecordError) else _faults(record, known)
+                found = [str(record)] if isinstance(record, RecordError) else _faults(record, known, folder)
             except RecordError as error:  # the data set is not here
                 print(f"{path.relative_to(folder)}: not checked: {error}")
                 unchecked += 1
@@ -128,42 +152,25 @@ def check(arguments: argparse.Namespace) -> int:
 
 def data(arguments: argparse.Namespace) -> int:
     """Put a data set into the folder that ADAI_DATA names: download it, or decode the ImageNet that is there."""
-    from adai.data import cifar, imagenet, mnist, ptb, tiny_imagenet
+    from adai.data import prepare
 
-    prepare = {
-        "mnist": mnist.fetch,
-        "ptb": ptb.fetch,
-        "tiny_imagenet": tiny_imagenet.fetch,
-        "imagenet": imagenet.decode,
-    }
-    where = prepare[arguments.set]() if arguments.set in prepare else cifar.fetch(arguments.set)
-    print(f"{arguments.set} is in {where}")
+    print(f"{arguments.set} is in {prepare(arguments.set)}")
     return 0
 
 
 def add(arguments: argparse.Namespace) -> int:
     """File a record that was made elsewhere, once it has been checked."""
-    record = _read(arguments.file)
-    path = records.path_of(record.spec, records.default_folder())
+    folder = records.default_folder()
+    record = records.read(arguments.file)
+    path = records.path_of(record.spec, folder)
     if path.exists():
         raise RecordError(f"this run has a record already: {path}")
-    if found := _faults(record, experiments.known(record.spec.experiment)):
+    if found := _faults(record, registry.known_specs(record.spec.experiment, Inputs.at(folder)), folder):
         for fault in found:
             print(f"{arguments.file}: {fault}")
         return 1
-    print(f"filed as {record.save(records.default_folder())}")
+    print(f"filed as {record.save(folder)}")
     return 0
-
-
-def _read(path: Path) -> records.Record | measurements.Result:
-    """A file that is a run's record, or else the result of a measurement."""
-    try:
-        return records.read(path)
-    except RecordError as error:
-        try:
-            return measurements.read(path)
-        except RecordError:
-            raise error from None
 
 
 def ledger(arguments: argparse.Namespace) -> int:
@@ -190,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=run)
 
     command = commands.add_parser("sweep", parents=[training], help=sweep.__doc__, description=sweep.__doc__)
-    trained = [name for name in experiments.EXPERIMENTS if name not in experiments.MEASURED]
+    trained = [name for name, one in registry.EXPERIMENTS.items() if isinstance(one, Experiment)]
     command.add_argument("experiment", choices=trained)
     command.add_argument("--jobs", type=_jobs, help="runs side by side (default: one per core, or per GPU)")
     command.add_argument("--ray", action="store_true", help="train on the Ray cluster that RAY_ADDRESS names")
@@ -199,14 +206,14 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("records", help="Check records, or add one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("check", help=check.__doc__, description=check.__doc__)
-    action.add_argument("experiment", nargs="?", choices=experiments.EXPERIMENTS, help="only this one's")
+    action.add_argument("experiment", nargs="?", choices=registry.EXPERIMENTS, help="only this one's")
     action.set_defaults(command=check)
     action = actions.add_parser("add", help=add.__doc__, description=add.__doc__)
     action.add_argument("file", type=Path)
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100", "mnist", "ptb", "tiny_imagenet", "imagenet"))
+    command.add_argument("set", help="its name, such as cifar10; an unknown name lists all of them")
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
@@ -217,8 +224,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _output(arguments: argparse.Namespace):
-    """The folder that records go to; smoke runs prove the path each time anew and are never filed in the book."""
+def _output(arguments: argparse.Namespace) -> Iterator[Path]:
+    """Yield the folder that records go to: for smoke runs, which only prove that the path works, a temporary one."""
     arguments.keep = arguments.out is not None or arguments.scale != "smoke"
     if arguments.keep:
         yield arguments.out or records.default_folder()
@@ -247,15 +254,16 @@ def _devices(arguments: argparse.Namespace) -> list[str]:
     return [f"cuda:{job % gpus}" for job in range(arguments.jobs or gpus)]
 
 
-def _faults(record: records.Record | measurements.Result, known: dict[str, Any]) -> list[str]:
-    if isinstance(record, measurements.Result):
-        return measurements.faults(record, known=known, repeat=experiments.module(record.spec.experiment).repeat)
+def _faults(record: Record | Result, known: Mapping[str, Spec | Measurement], folder: Path) -> list[str]:
+    if isinstance(record, Result):
+        repeat = partial(registry.measured(record.spec.experiment).repeat, folder=folder)
+        return records.faults(record, known=known, repeat=repeat)
     from adai.training import first_steps
 
-    return records.faults(record, known=known, rerun=first_steps)
+    return records.faults(record, known=known, repeat=partial(records.loss_differences, rerun=first_steps))
 
 
-def _line(name: str, record: records.Record) -> str:
+def _line(name: str, record: Record) -> str:
     return f"{name}  {record.result()}  {record.seconds:.1f} s"
 
 

@@ -8,13 +8,15 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from adai.records import whole
+from adai.records import atomic_write
 from publishing import ROOT
 
+SITE, NOTEBOOKS = "adai-book-site.zip", "adai-book-notebooks.zip"
 LEFT_OUT = ("downloads", "_static/live")
 """Of the site: where it offers the archives, which do not hold each other, and what runs cells, which a file cannot."""
 RUNS_ON = [
-    *("README.md", "LICENSE", "LICENSE-text.md", "pyproject.toml", "requirements.txt", "_config.yml"),
+    *("README.md", "LICENSE", "LICENSE-text.md", "_config.yml"),
+    *("pyproject.toml", "requirements.txt", "requirements-site.txt"),
     *("adai", "publishing", "book", "benchmarks"),
 ]
 """What the notebooks need: the package with what installs it, the records, measured times."""
@@ -58,7 +60,7 @@ def _files(path: Path) -> Iterable[Path]:
 
 def _pack(target: Path, root: Path, files: Iterable[Path]) -> None:
     """Writes a zip, whole or not at all, whose bytes depend on the files' contents alone."""
-    with whole(target) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic_write(target) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(files):
             entry = zipfile.ZipInfo(f"adai-book/{file.relative_to(root).as_posix()}")
             entry.external_attr = 0o644 << 16
@@ -67,8 +69,8 @@ def _pack(target: Path, root: Path, files: Iterable[Path]) -> None:
 
 def main(folder: Path) -> None:
     """Writes both archives."""
-    pack_site(ROOT / "_build/html", folder / "adai-book-site.zip")
-    pack_notebooks(ROOT, folder / "adai-book-notebooks.zip")
+    pack_site(ROOT / "_build/html", folder / SITE)
+    pack_notebooks(ROOT, folder / NOTEBOOKS)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ except ModuleNotFoundError:  # opened on its own, as on Colab: fetch the book, k
     sys.path.insert(0, os.path.abspath("adai-book"))
     from adai.book import start
 start.set_up()"""
+REGISTRY = ROOT / "adai/experiments/registry.py"
 NEVER_STORED = re.compile(r"0x[0-9a-f]{6,}|/tmp/|/home/|/root/|/Users/|/var/folders/|ipykernel_\d+|site-packages")
 
 
@@ -97,12 +98,10 @@ def _normalised(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def inputs(path: Path, notebook: nbformat.NotebookNode) -> str:
     """Digest of all that a chapter's outputs depend on: its cells, our modules and files that it reaches, records."""
     code, modules = _code(notebook), _reached(notebook)
-    files = sorted(modules) + sorted(
-        record
-        for m in modules
-        if m.parent.name == "experiments"
-        for record in (ROOT / "book/records" / m.stem).glob("*")
-    )
+    said = code + "".join(module.read_text() for module in modules if module.parent.name == "experiments")
+    named = set(re.findall(r'"([a-z0-9]+)"', said))
+    records = (ROOT / "book/records").glob("*/*")
+    files = sorted(modules) + sorted(record for record in records if record.parent.name.split("-")[0] in named)
     files += [ROOT / name for name in sorted(set(re.findall(r'"(benchmarks/\w+\.json)"', code)))]
     digest = hashlib.sha256(code.encode())
     for file in files:
@@ -115,7 +114,10 @@ def _code(notebook: nbformat.NotebookNode) -> str:
 
 
 def _reached(notebook: nbformat.NotebookNode) -> set[Path]:
-    """Return the files of the package that a chapter's cells import, directly or through others."""
+    """Return the files of the package that a chapter's cells import, directly or through others.
+
+    Not through the registry, which imports every experiment: a chapter imports those that it shows.
+    """
     found, waiting = set(), [re.sub(r"^\s*[%!].*$", "", _code(notebook), flags=re.M)]
     while waiting:
         for node in ast.walk(ast.parse(waiting.pop())):
@@ -129,7 +131,7 @@ def _reached(notebook: nbformat.NotebookNode) -> set[Path]:
             for name in names:
                 base = ROOT / name.replace(".", "/")
                 for file in (base.with_suffix(".py"), base / "__init__.py"):
-                    if name.split(".")[0] == "adai" and file.is_file() and file not in found:
+                    if name.split(".")[0] == "adai" and file.is_file() and file not in found and file != REGISTRY:
                         found.add(file)
                         waiting.append(file.read_text())
     return found

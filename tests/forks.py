@@ -5,7 +5,7 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from adai.experiments.sweep import with_torch
+from adai.running.sweep import with_torch
 
 ADAI = "import sys; from adai.__main__ import main; sys.exit(main())"
 """The command line."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from adai import experiments, records
+from adai import records
 from adai.__main__ import CLEAR, main
+from adai.experiments import registry
 from adai.records import Record
 from adai.training import train
 from tests import forks
@@ -24,15 +25,15 @@ def book(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "book" / "records"
     folder.mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records, "_commit_exists", lambda commit: True)
+    monkeypatch.setattr(records.judge, "commit_exists", lambda commit: True)
     return folder
 
 
 @pytest.fixture
 def good_record(monkeypatch) -> Record:
     """A true record of a small run that the experiment is made to know."""
-    spec = dataclasses.replace(experiments.runs("digits", "smoke")["digits/adai/0"], scale="laptop")
-    monkeypatch.setattr(experiments, "known", lambda experiment: {spec.hash: spec})
+    spec = dataclasses.replace(registry.specs("digits", "smoke")["digits/adai/0"], scale="laptop")
+    monkeypatch.setattr(registry, "known_specs", lambda name, given: {spec.hash: spec})
     record = train(spec)
     return dataclasses.replace(record, environment=record.environment | {"commit": "a" * 40, "dirty": False})
 
@@ -60,10 +61,10 @@ def test_sweep_and_run_from_a_shell(tmp_path):
 
 
 def test_sweep_reports_a_failed_run_and_keeps_the_others(tmp_path, monkeypatch, capsys):
-    table = experiments.runs("digits", "smoke")
+    table = registry.specs("digits", "smoke")
     bad = dataclasses.replace(table["digits/sgd/0"], hyperparameters={"lr": 0.1, "momentum": -1})
     specs = {"digits/sgd/0": bad, "digits/adam/0": table["digits/adam/0"]}
-    monkeypatch.setattr(experiments, "runs", lambda experiment, scale: specs)
+    monkeypatch.setattr(registry, "specs", lambda name, scale, given: specs)
     assert main(["sweep", "digits", "--scale", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 1
     output = capsys.readouterr()
     assert "digits/sgd/0  failed: ValueError: Invalid momentum" in output.out
@@ -72,9 +73,9 @@ def test_sweep_reports_a_failed_run_and_keeps_the_others(tmp_path, monkeypatch, 
 
 
 def test_a_terminal_shows_the_table_after_each_run(tmp_path, monkeypatch, capsys):
-    table = experiments.runs("digits", "smoke")
+    table = registry.specs("digits", "smoke")
     specs = {name: table[name] for name in ("digits/sgd/0", "digits/adam/0")}
-    monkeypatch.setattr(experiments, "runs", lambda experiment, scale: specs)
+    monkeypatch.setattr(registry, "specs", lambda name, scale, given: specs)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert main(["sweep", "digits", "--scale", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 0
     first, second = capsys.readouterr().out.split(CLEAR)[1:]

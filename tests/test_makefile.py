@@ -1,6 +1,7 @@
 """`make`: one line says what a machine lacks, two at once do not meet, and it does again only what changed."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 from publishing.make import progress
 
 ROOT = Path(__file__).parents[1]
+LOCKS = ("requirements.txt", "requirements-site.txt")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def start(tmp_path):
     (folder / "publishing").mkdir(parents=True)
     for name in ("adai", "book"):
         (folder / name).mkdir()
-    for name in ("Makefile", "publishing/make.py", "pyproject.toml", "requirements.txt", "_config.yml", "_toc.yml"):
+    for name in ("Makefile", "publishing/make.py", "pyproject.toml", *LOCKS, "_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, folder / name)
 
     def run(target: str, *variables: str, **programs: str) -> subprocess.Popen:
@@ -253,8 +255,11 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_served(make, book):
     assert "Serving" not in run.stdout and not calls(book)
 
 
-def test_the_lock_holds_what_both_builds_of_torch_satisfy():
-    pins = (ROOT / "requirements.txt").read_text().split()
+def test_the_locks_agree_and_hold_what_both_builds_of_torch_satisfy():
+    pins, hashed = (ROOT / LOCKS[0]).read_text().split(), (ROOT / LOCKS[1]).read_text()
     assert all("==" in pin for pin in pins)
     assert not [pin for pin in pins if "+" in pin or pin.startswith(("nvidia", "triton", "cuda"))]
+    site = re.findall(r"^(\S+==\S+)(?: ; .*)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", hashed, re.M)
+    here = {pin for pin, _ in site if not re.search(rf"^{re.escape(pin)} ;", hashed, re.M)}
+    assert len(site) == hashed.count("==") - hashed.count(" == ") and here <= set(pins)
     assert {"torch", "jupyter-book", "nbval", "sympy", "matplotlib", "numpy"} <= {pin.split("==")[0] for pin in pins}

@@ -6,10 +6,12 @@ was seen.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Comparison, compare, learning_curves
-from adai.records import Record, Spec
+from adai.records import Record, Spec, read_record
 
 LABELS = {"adai": "Adai", "sgd": "SGD M", "adam": "Adam"}
 """In the order of tables and legends, with the paper's labels."""
@@ -24,7 +26,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def runs(scale: str) -> dict[str, Spec]:
+def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
     """The runs at one scale by name; none where the experiment does not have the scale."""
     size = dict(SIZES.get(scale, {"seeds": 0}))
     seeds = size.pop("seeds")
@@ -43,6 +45,23 @@ def runs(scale: str) -> dict[str, Spec]:
         for seed in range(seeds)
         for optimizer, hyperparameters in HYPERPARAMETERS.items()
     }
+
+
+def ended(experiment: str, name: str, folder: Path) -> Spec:
+    """Return the spec of a run that measurements start from, by its experiment and hash.
+
+    Measurements at smoke scale take the runs here, which leave no record and are trained anew; all others have one.
+
+    Args:
+        experiment: of the run.
+        name: its hash.
+        folder: the records folder.
+
+    Raises:
+        RecordError: there is no such record.
+    """
+    smoke = {spec.hash: spec for spec in runs("smoke").values()}
+    return smoke.get(name) or read_record(Path(folder) / experiment / f"{name}.json").spec
 
 
 def table(records: Iterable[Record]) -> Comparison:

@@ -20,6 +20,7 @@ from statistics import fmean
 from typing import Any
 
 from adai.experiments import images
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Estimate, Table, compare, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
@@ -69,7 +70,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def runs(scale: str) -> dict[str, Spec]:
+def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
     """The runs at one scale by name, seed by seed."""
     size = dict(SIZES[scale])
     seeds = size.pop("seeds")

@@ -9,8 +9,6 @@ candidates, then one run each of Adam and Adai. Three properties were asked for:
 than 10,000 steps (Adai's longest memory is 1/eps = 1,000), and takes about five minutes on one core.
 """
 
-import os
-from dataclasses import replace
 from typing import Any
 
 from adai.optim import settings
@@ -100,11 +98,17 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 FIRST_ROW = next(iter(SIZES))
 
 
-def spec(experiment: str, scale: str, optimizer: str, seed: int, row: str = FIRST_ROW, **changes: Any) -> Spec:
+def spec(
+    experiment: str,
+    scale: str,
+    optimizer: str,
+    seed: int,
+    row: str = FIRST_ROW,
+    *,
+    label: str | None = None,
+    **changes: Any,
+) -> Spec:
     """One run at a scale, with the paper's settings for CIFAR where nothing else is said.
-
-    The environment variable ``ADAI_LABEL`` names files that are not the published ones, as `adai.data.cifar.load`
-    demands; it enters the spec.
 
     Args:
         experiment: the table of runs it belongs to.
@@ -112,23 +116,19 @@ def spec(experiment: str, scale: str, optimizer: str, seed: int, row: str = FIRS
         optimizer: a name in `adai.optim.OPTIMIZERS`.
         seed: of the run.
         row: one of `SIZES`.
+        label: of the files of CIFAR where they are not the published ones, as `adai.data.cifar.load` demands.
         changes: other fields of the spec; `hyperparameters` and `dataset_options` are laid over the usual ones.
     """
     size = SIZES[row][scale]
     values = {name: setting.value for name, setting in settings(optimizer, "cifar").items()}
     hyperparameters = values | changes.pop("hyperparameters", {})
-    label = os.environ.get("ADAI_LABEL") if size["dataset"].startswith("cifar") else None
-    options = size.get("dataset_options", {}) | changes.pop("dataset_options", {}) | ({"label": label} if label else {})
+    options = size.get("dataset_options", {}) | changes.pop("dataset_options", {})
+    if label and size["dataset"].startswith("cifar"):
+        options |= {"label": label}
     fields = {"batch_size": BATCH_SIZE} | size | {"dataset_options": options} | changes
     return Spec(
         experiment=experiment, scale=scale, optimizer=optimizer, seed=seed, hyperparameters=hyperparameters, **fields
     )
-
-
-def labelled(spec: Spec, label: str | None) -> Spec:
-    """The same run on files with another label, or on the published ones."""
-    options = {name: value for name, value in spec.dataset_options.items() if name != "label"}
-    return replace(spec, dataset_options=options | ({"label": label} if label else {}))
 
 
 def scaled(value: float, factor: float) -> float:

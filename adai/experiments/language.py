@@ -18,8 +18,8 @@ validation text included. That SGD chose the network favours SGD, if anyone.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from adai import records
 from adai.experiments import choosing
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Comparison, Table, compare, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
@@ -49,8 +49,8 @@ CHOSEN_AT = {"laptop": "laptop", "colab": "laptop", "paper": "paper"}
 """The scale of the runs that choose; smoke runs take whatever rate is in the middle of `START`."""
 
 
-def runs(scale: str) -> dict[str, Spec]:
-    """The runs at one scale by name: first those that choose, then the results of each optimizer that has chosen.
+def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
+    """Return the runs at one scale by name: those that choose, then the results of each optimizer that has chosen.
 
     Raises:
         RecordError: a record of this experiment is damaged.
@@ -58,9 +58,10 @@ def runs(scale: str) -> dict[str, Spec]:
     if scale == "smoke":
         rates = {optimizer: middle for optimizer, (_, middle, _) in START.items()}
         return _results(scale, rates)
-    found = perplexities(records.load("language", scale=CHOSEN_AT[scale]))
-    first = {}
-    if CHOSEN_AT[scale] == scale:
+    chooses = CHOSEN_AT[scale] == scale
+    kept = (given.records if chooses else given.records_of_another_scale)("language", CHOSEN_AT[scale])
+    found, first = perplexities(kept), {}
+    if chooses:
         first = {
             f"language/choose/{optimizer}/{lr:g}": _spec(scale, optimizer, lr, SEED)
             for optimizer in LABELS

@@ -11,18 +11,14 @@ from itertools import product
 from typing import Any
 
 from adai.experiments import choosing, images
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Table
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
 
 SEED = 2000
 FACTORS = (0.1, 1, 10)
-"""Multiples of the paper's learning rate, for every optimizer."""
-WIDER: dict[str, tuple[float, ...]] = {
-    **dict.fromkeys(("adam", "adaiw", "amsgrad", "adamw", "yogi", "radam"), (100,)),
-    "padam": (100, 1000),
-}
-"""More of them, where the best of those tried lay at their edge."""
+"""Multiples of the paper's learning rate, for every optimizer; more follow while the best lies at an edge."""
 COMPARED = ("adai", "sgd", "adam")
 """The optimizers of Figure 4."""
 DECAYS = (0.2, 1, 5)
@@ -37,27 +33,35 @@ SPREAD = 20
 """Figure 4's colours span so many percentage points above the lowest error."""
 
 
-def runs(scale: str) -> dict[str, Spec]:
-    """The runs at one scale by name, most wanted first; none where the experiment does not have the scale.
+def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
+    """Return the runs at one scale by name, most wanted first; none where the experiment does not have the scale.
 
     A name gives the multiples of the paper's learning rate and weight decay: `rates/adai/10/0.2`.
+
+    Raises:
+        RecordError: the records of `rates` at this scale are of several data sets.
     """
     if scale not in images.SIZES[images.FIRST_ROW]:
         return {}
-    tuning = [(o, f, 1) for o in (*COMPARED, *images.LABELS) for f in (*FACTORS, *WIDER.get(o, ()))]
+    tried = last_errors(given.records("rates", scale), "held_out_error")
+    tuning = [(o, f, 1) for o in (*COMPARED, *images.LABELS) for f in choosing.grid(FACTORS, _by_factor(tried, o))]
     grid = [(o, factor, decay) for decay in DECAYS if decay != 1 for factor in FACTORS for o in COMPARED]
     sweep = [(o, 1, decay) for decay in DECAYS_ALONE for o in ("adai", "sgd")]
     return {
-        f"rates/{o}/{factor:g}/{decay:g}": _spec(scale, o, factor, decay)
+        f"rates/{o}/{factor:g}/{decay:g}": _spec(scale, given.label, o, factor, decay)
         for o, factor, decay in (*tuning, *grid, *sweep)
     }
 
 
-def _spec(scale: str, optimizer: str, factor: float, decay: float) -> Spec:
+def _spec(scale: str, label: str | None, optimizer: str, factor: float, decay: float) -> Spec:
     changes = hyperparameters(optimizer, factor, decay)
-    return images.spec(
-        "rates", scale, optimizer, SEED, hyperparameters=changes, dataset_options={"holdout": images.HELD_OUT}
-    )
+    held_out = {"holdout": images.HELD_OUT}
+    return images.spec("rates", scale, optimizer, SEED, label=label, hyperparameters=changes, dataset_options=held_out)
+
+
+def _by_factor(errors: Errors, optimizer: str) -> dict[float, float]:
+    """Return an optimizer's errors at the paper's weight decay, by the multiple of its learning rate."""
+    return {factor: error for (name, factor, decay), error in errors.items() if (name, decay) == (optimizer, 1)}
 
 
 def hyperparameters(optimizer: str, factor: float, decay: float) -> dict[str, float]:
@@ -81,16 +85,19 @@ def last_errors(records: Iterable[Record], quantity: str) -> Errors:
     return found
 
 
-def chosen(records: Iterable[Record]) -> dict[str, float]:
-    """The multiple of the paper's rate with the lowest held-out error, for each optimizer that has all its runs.
+def chosen_rates(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
+    """Return the multiples of the paper's rate, at its decay, with the lowest held-out error.
 
     Args:
         records: runs of one scale.
+
+    Returns:
+        By optimizer, of those whose rates have all been tried.
     """
     errors = last_errors(records, "held_out_error")
-    grids = {o: [(factor, 1) for factor in (*FACTORS, *WIDER.get(o, ()))] for o in images.LABELS}
-    best = {optimizer: _lowest(errors, optimizer, cells) for optimizer, cells in grids.items()}
-    return {optimizer: cell[0] for optimizer, cell in best.items() if cell}
+    found = {optimizer: _by_factor(errors, optimizer) for optimizer in images.LABELS}
+    best = choosing.chosen(dict.fromkeys(images.LABELS, FACTORS), found)
+    return {optimizer: (factor, 1) for optimizer, factor in best.items()}
 
 
 def chosen_cells(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
@@ -103,16 +110,8 @@ def chosen_cells(records: Iterable[Record]) -> dict[str, tuple[float, float]]:
         By optimizer, of `COMPARED`.
     """
     errors = last_errors(records, "held_out_error")
-    best = {optimizer: _lowest(errors, optimizer, list(product(FACTORS, DECAYS))) for optimizer in COMPARED}
-    return {optimizer: cell for optimizer, cell in best.items() if cell}
-
-
-def _lowest(errors: Errors, optimizer: str, cells: list[tuple[float, float]]) -> tuple[float, float] | None:
-    """The best of the cells; None unless all of them have been run."""
-    found = {cell: errors.get((optimizer, *cell)) for cell in cells}
-    if None in found.values():
-        return None
-    return choosing.lowest(found)
+    grids = {o: {cell: errors.get((o, *cell)) for cell in product(FACTORS, DECAYS)} for o in COMPARED}
+    return {o: choosing.lowest(errors) for o, errors in grids.items() if None not in errors.values()}
 
 
 class Grid(Table):
@@ -122,17 +121,17 @@ class Grid(Table):
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = comparable(records)
-        self.best = chosen(self.records)
+        self.best = chosen_rates(self.records)
 
     def cells(self) -> list[list[str]]:
         """One line for each optimizer; the rate that was chosen is marked."""
         errors = last_errors(self.records, "held_out_error")
-        factors = sorted({*FACTORS, *(factor for factors in WIDER.values() for factor in factors)})
+        factors = sorted({*FACTORS, *(factor for _, factor, decay in errors if decay == 1)})
         lines = [["optimizer", "paper's rate", *(f"× {factor:g}" for factor in factors)]]
         for optimizer, label in images.LABELS.items():
             found = {factor: errors.get((optimizer, factor, 1)) for factor in factors}
             shown = [
-                "" if error is None else f"{error:.2f}" + " *" * (factor == self.best.get(optimizer))
+                "" if error is None else f"{error:.2f}" + " *" * ((factor, 1) == self.best.get(optimizer))
                 for factor, error in found.items()
             ]
             lines.append([label, f"{settings(optimizer, 'cifar')['lr'].value:g}", *shown])

@@ -7,15 +7,15 @@ measured. The paper prints no noise scales.
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from adai import experiments, records
 from adai.book.figures import OPTIMIZER as COLOURS
-from adai.experiments import images, table1
+from adai.experiments import digits, images, table1
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Estimate, Table, estimated
-from adai.measurements import Measurement, Result
-from adai.records import Spec
+from adai.records import Measurement, Result, Spec
 
 if TYPE_CHECKING:
     from adai.theory.sharpness import Landscape
@@ -42,12 +42,12 @@ MEASURES = {
 """What is compared: rises at the middle noise scale of each kind, and curvatures."""
 
 
-def runs(scale: str) -> dict[str, Measurement]:
+def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Measurement]:
     """The measurements at one scale by name; at laptop, one for each recorded run that kept its weights."""
     if scale == "smoke":
-        specs = {name: spec for name, spec in experiments.runs("digits", scale).items() if name.endswith("/0")}
+        specs = {name: spec for name, spec in digits.runs(scale).items() if name.endswith("/0")}
     elif scale in SIZES:
-        kept = (record.spec for record in records.load("table1", scale=scale))
+        kept = (record.spec for record in given.records("table1", scale))
         specs = {f"table1/{spec.optimizer}/{spec.seed}": spec for spec in kept if spec.keep_weights}
     else:
         return {}
@@ -66,7 +66,7 @@ def _measurement(scale: str, name: str, spec: Spec) -> Measurement:
     return Measurement(experiment="sharpness", scale=scale, name=name.partition("/")[2], settings=settings)
 
 
-def measure(spec: Measurement) -> dict[str, Any]:
+def measure(spec: Measurement, folder: Path) -> dict[str, Any]:
     """The loss, the test error, and the measures of sharpness of one run's last weights.
 
     Returns:
@@ -77,7 +77,7 @@ def measure(spec: Measurement) -> dict[str, Any]:
         RecordError: the run's data set is not here, or is not the one it was trained on.
     """
     settings = spec.settings
-    landscape, test = _landscapes(settings)
+    landscape, test = _landscapes(settings, folder)
     units = {name: landscape.units(name) for name in ("plain", "filter", "element")}
     traces = landscape.traces(list(units.values()), settings["probes"], settings["seed"])
     return {
@@ -92,10 +92,10 @@ def measure(spec: Measurement) -> dict[str, Any]:
     }
 
 
-def repeat(result: Result) -> Iterable[str]:
+def repeat(result: Result, folder: Path) -> Iterable[str]:
     """Measure the loss, and one draw of each kind of noise, again, and say where they differ."""
     settings, found = result.spec.settings, result.found
-    landscape, _ = _landscapes(settings)
+    landscape, _ = _landscapes(settings, folder)
     pairs = [("loss", found["loss"], landscape.loss())]
     for kind, sigmas in settings["noise"].items():
         (again,) = _rises(landscape, kind, sigmas[-1], 1, settings["seed"])
@@ -111,13 +111,12 @@ def _rises(landscape: "Landscape", kind: str, sigma: float, draws: int, seed: in
     return landscape.rises(units, sigma, draws, seed, refitted=kind == "refitted")
 
 
-def _landscapes(settings: dict[str, Any]) -> tuple["Landscape", float]:
+def _landscapes(settings: dict[str, Any], folder: Path) -> tuple["Landscape", float]:
     """The loss landscape about a run's last weights, and its test error there in percent."""
     from adai.theory.sharpness import Landscape
-    from adai.training import finished
+    from adai.training import load_finished
 
-    spec = experiments.known(settings["run"]["experiment"])[settings["run"]["hash"]]
-    run = finished(spec, records.default_folder())
+    run = load_finished(digits.ended(settings["run"]["experiment"], settings["run"]["hash"], folder), folder)
     run.evaluate()
     count = settings["images"]
     inputs = run.data.normalised(run.data.train_inputs[:count])

@@ -8,12 +8,11 @@ measures. Here it is the training loss before the first drop of the rate, epoch 
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import partial
 from statistics import fmean
-from types import SimpleNamespace
 from typing import Any
 
 from adai.experiments import images, table1
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Estimate, Table, estimated, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
@@ -26,23 +25,28 @@ PANELS = (images.FIRST_ROW, "vgg16", "densenet121", "googlenet")
 """The networks of Figure 10; Figure 2 is its third."""
 
 
-def runs(scale: str, row: str = images.FIRST_ROW) -> dict[str, Spec]:
+def name(row: str) -> str:
+    """Return the name of a panel's experiment: `speed` for the first one, `speed-vgg16` for another, say."""
+    return "speed" if row == images.FIRST_ROW else f"speed-{row}"
+
+
+def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> dict[str, Spec]:
     """The runs at one scale by name, seed by seed; none where the row does not have the scale.
 
     Args:
         scale: one of the scales.
-        row: one of `PANELS`. The first one's experiment is `speed`, that of another `speed-vgg16`, say.
+        given: the label of CIFAR's files counts here.
+        row: one of `PANELS`.
     """
-    experiment = "speed" if row == images.FIRST_ROW else f"speed-{row}"
-    found = {}
-    for name, spec in table1.runs(scale, row).items():
-        _, optimizer, seed = name.split("/")
+    experiment, found = name(row), {}
+    for run, spec in table1.runs(scale, given, row).items():
+        _, optimizer, seed = run.split("/")
         if optimizer in ("adai", *PAIRS.values()):
             found[f"{experiment}/{optimizer}/{seed}"] = spec
         if optimizer == "adai":
             half = {"lr": images.scaled(settings("adai", "cifar")["lr"].value, 0.5)}
             found[f"{experiment}/adai-half/{seed}"] = images.spec(
-                experiment, scale, optimizer, int(seed), row, hyperparameters=half
+                experiment, scale, optimizer, int(seed), row, label=given.label, hyperparameters=half
             )
     return found
 
@@ -126,14 +130,6 @@ def figure(records: Iterable[Record], axes: Sequence[Sequence[Any]]) -> None:
         shown = [r for r in records if r.spec.optimizer == other or r.spec.hyperparameters["lr"] == rate]
         learning_curves(shown, column, {name: images.LABELS[name] for name in ("adai", other)})
         column[0].set_title(f"Adai at {rate:g} and {images.LABELS[other]}")
-
-
-ROWS = {
-    f"speed-{row}": SimpleNamespace(runs=partial(runs, row=row), table=table, figure=figure)
-    for row in PANELS
-    if row != images.FIRST_ROW
-}
-"""The experiments of the other panels, each with the functions of a module."""
 
 
 def _before_the_drop(*records: Record) -> list[list[float]]:

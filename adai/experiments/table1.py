@@ -5,11 +5,10 @@ Nothing is tuned here. Seeds were fixed before any test error was seen.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 from adai.experiments import images
+from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Comparison, compare, learning_curves
 from adai.records import Record, Spec
 
@@ -18,17 +17,29 @@ KEPT = ("adai", "sgd", "adam")
 """Their weights serve the measurements of sharpness."""
 
 
-def runs(scale: str, row: str = images.FIRST_ROW) -> dict[str, Spec]:
+def name(row: str) -> str:
+    """Return the name of a row's experiment: `table1` for the first row, `table1-vgg16` for another, say."""
+    return "table1" if row == images.FIRST_ROW else f"table1-{row}"
+
+
+def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> dict[str, Spec]:
     """The runs at one scale by name, seed by seed; none where the row does not have the scale.
 
     Args:
         scale: one of the scales.
-        row: one of `images.SIZES`. The first row's experiment is `table1`, that of another `table1-vgg16`, say.
+        given: the label of CIFAR's files counts here.
+        row: one of `images.SIZES`.
     """
-    experiment = "table1" if row == images.FIRST_ROW else f"table1-{row}"
+    experiment = name(row)
     return {
         f"{experiment}/{optimizer}/{seed}": images.spec(
-            experiment, scale, optimizer, seed, row, keep_weights=optimizer in KEPT and scale in ("laptop", "colab")
+            experiment,
+            scale,
+            optimizer,
+            seed,
+            row,
+            label=given.label,
+            keep_weights=optimizer in KEPT and scale in ("laptop", "colab"),
         )
         for seed in range(SEEDS[scale] if scale in images.SIZES[row] else 0)
         for optimizer in images.LABELS
@@ -55,11 +66,3 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
         RecordError: the records are of several scales or data sets.
     """
     learning_curves(records, axes, {name: images.LABELS[name] for name in ("adaiw", "adai", "sgd", "adam")})
-
-
-ROWS = {
-    f"table1-{row}": SimpleNamespace(runs=partial(runs, row=row), table=table, figure=figure)
-    for row in images.SIZES
-    if row != images.FIRST_ROW
-}
-"""The experiments of the other rows, each with the functions of a module."""

@@ -5,28 +5,21 @@ import dataclasses
 import matplotlib.pyplot as plt
 import pytest
 
-from adai import experiments
-from adai.experiments import digits
+from adai.experiments import digits, registry
 from adai.experiments.comparison import Estimate
 from adai.records import Record, RecordError
+from tests import made_up
 
 
 def a_record(optimizer: str, seed: int, errors: list[float], scale: str = "laptop") -> Record:
-    spec = dataclasses.replace(experiments.runs("digits", scale)[f"digits/{optimizer}/{seed}"], epochs=len(errors))
-    return Record(
-        spec=spec,
-        environment={},
-        data={"label": "digits", "checksum": "ab"},
-        curves={"train_loss": [error / 10 for error in errors], "test_error": errors},
-        first_losses=[2.3],
-        images_per_second=1.0,
-        seconds=1.0,
-        peak_memory_mib=None,
+    spec = dataclasses.replace(registry.specs("digits", scale)[f"digits/{optimizer}/{seed}"], epochs=len(errors))
+    return made_up.record(
+        spec, label="digits", **{"train_loss": [error / 10 for error in errors], "test_error": errors}
     )
 
 
 def test_runs_are_paired_over_ten_seeds():
-    specs = experiments.runs("digits", "laptop")
+    specs = registry.specs("digits", "laptop")
     assert len(specs) == len({spec.hash for spec in specs.values()}) == 30
     settings = {
         dataclasses.replace(spec, optimizer="sgd", hyperparameters={"lr": 1}, seed=0).hash for spec in specs.values()
@@ -35,16 +28,16 @@ def test_runs_are_paired_over_ten_seeds():
 
 
 def test_scales_share_no_spec():
-    assert len(experiments.known("digits")) == 30 + len(experiments.runs("digits", "smoke"))
+    assert len(registry.known_specs("digits")) == 30 + len(registry.specs("digits", "smoke"))
 
 
 def test_unknown_runs_are_refused():
     with pytest.raises(RecordError, match="no experiment is called 'nix'; there are digits"):
-        experiments.find("nix/adai/0", "laptop")
+        registry.find("nix")
     with pytest.raises(RecordError, match="no run at scale laptop is called 'digits/adai/99'"):
-        experiments.find("digits/adai/99", "laptop")
+        registry.one_of(registry.specs("digits", "laptop"), "digits/adai/99", "laptop")
     with pytest.raises(RecordError, match="no runs at scale paper; it has smoke, laptop"):
-        experiments.runs("digits", "paper")
+        registry.specs("digits", "paper")
 
 
 def test_interval_is_students():

@@ -5,25 +5,20 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 
-from adai import experiments
-from adai.experiments import choosing, language
+from adai.experiments import choosing, language, registry
 from adai.records import Record
+from tests import made_up
 
 
 def record(spec, valid: float, test: float = 300.0) -> Record:
-    return Record(
-        spec=spec,
-        environment={"commit": None, "dirty": False},
-        data={"label": "Penn Treebank", "checksum": "0" * 64},
-        curves={
+    return made_up.record(
+        spec,
+        label="Penn Treebank",
+        **{
             "train_loss": [6.0] * spec.epochs,
             "valid_perplexity": [900.0] * (spec.epochs - 1) + [valid],
             "test_perplexity": [test] * spec.epochs,
         },
-        first_losses=[9.2],
-        images_per_second=1.0,
-        seconds=1.0,
-        peak_memory_mib=None,
     )
 
 
@@ -44,30 +39,30 @@ def test_a_rate_is_chosen_once_its_grid_is_complete():
 
 
 def test_results_exist_once_there_is_a_choice_and_use_other_seeds(folder):
-    first = experiments.runs("language", "laptop")
+    first = registry.specs("language", "laptop")
     assert len(first) == 9 and all(spec.seed == language.SEED for spec in first.values())
     for name, spec in first.items():
         if spec.optimizer == "sgd":
             record(spec, valid=200.0 if name.endswith("/1") else 300.0).save(folder)
-    then = experiments.runs("language", "laptop")
+    then = registry.specs("language", "laptop")
     assert [name for name in then if name not in first] == [f"language/sgd/{seed}" for seed in range(5)]
     made = [then[f"language/sgd/{seed}"] for seed in range(5)]
     assert all(spec.hyperparameters["lr"] == 1 and spec.seed != language.SEED for spec in made)
     # A GPU's sitting takes the rate that the laptop chose; the paper's own scale chooses again.
-    assert list(experiments.runs("language", "colab")) == ["language/sgd/0"]
-    assert len(experiments.runs("language", "paper")) == 9
-    assert {spec.hash for spec in then.values()} <= experiments.known("language").keys()
+    assert list(registry.specs("language", "colab")) == ["language/sgd/0"]
+    assert len(registry.specs("language", "paper")) == 9
+    assert {spec.hash for spec in then.values()} <= registry.known_specs("language").keys()
 
 
 def test_settings_are_the_papers(folder):
-    for spec in experiments.runs("language", "paper").values():
+    for spec in registry.specs("language", "paper").values():
         assert (spec.batch_size, spec.bptt, spec.clip, spec.milestones) == (20, 35, 1, ())
         assert spec.hyperparameters["weight_decay"] == 5e-5 and spec.model_options == {}
 
 
 def test_the_table_shows_the_choice_until_there_are_results(folder):
     assert "validation perplexity" in str(language.table([]))
-    runs = experiments.runs("language", "laptop")
+    runs = registry.specs("language", "laptop")
     kept = [record(runs[f"language/choose/adai/{lr}"], valid=valid) for lr, valid in ((1, 300), (10, 200), (100, 250))]
     shown = language.table(kept).cells()
     assert shown[1] == ["Adai", "", "", "", "", "300.0", "200.0 *", "250.0"]
@@ -75,7 +70,7 @@ def test_the_table_shows_the_choice_until_there_are_results(folder):
 
 
 def test_results_are_paired_by_seed_and_drawn(folder):
-    smoke = experiments.runs("language", "smoke")
+    smoke = registry.specs("language", "smoke")
     kept = [record(smoke["language/adai/0"], 1, test=280.0), record(smoke["language/sgd/0"], 1, test=300.0)]
     compared = language.table(kept)
     assert compared["adai"].last.values == (280.0,) and compared["adai"].difference.values == (-20.0,)

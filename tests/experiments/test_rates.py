@@ -2,38 +2,30 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 
-from adai import experiments
-from adai.experiments import images, rates, table1, tuned
+from adai.experiments import images, rates, registry, table1, table1_tuned
+from adai.experiments.base import Inputs
 from adai.optim import settings
-from adai.records import Record, RecordError, Spec
+from adai.records import Record, RecordError, Spec, load
+from tests import made_up
 
-LAPTOP = experiments.runs("rates", "laptop")
+BOOK = Path(__file__).resolve().parents[2] / "book/records"
+LAPTOP = rates.runs("laptop")
 
 
 def record(name: str, test: float, held_out: float) -> Record:
-    return finished(LAPTOP[name], test_error=[90.0, test], held_out_error=[90.0, held_out])
-
-
-def finished(spec: Spec, **curves: list[float]) -> Record:
-    return Record(
-        spec=spec,
-        environment={},
-        data={"label": "CIFAR-10 (JPEG copy)", "checksum": "0" * 64},
-        curves=curves,
-        first_losses=[],
-        images_per_second=1.0,
-        seconds=1.0,
-        peak_memory_mib=None,
-    )
+    spec = LAPTOP[name]
+    curves = {"test_error": test, "held_out_error": held_out}
+    return made_up.record(spec, **{name: [90.0] * (spec.epochs - 1) + [last] for name, last in curves.items()})
 
 
 def test_no_other_experiment_uses_the_seed_or_trains_on_the_held_out_images():
     assert all(spec.seed == rates.SEED for spec in LAPTOP.values())
-    others = [*table1.runs("laptop").values(), *experiments.runs("table2", "laptop").values()]
+    others = [*table1.runs("laptop").values(), *registry.specs("table2", "laptop").values()]
     assert all(spec.seed != rates.SEED for spec in others)
     for spec in (*LAPTOP.values(), *others):
         assert spec.dataset_options["limit"] + images.HELD_OUT <= 50_000
@@ -50,27 +42,36 @@ def test_names_say_the_multiples_of_the_papers_settings():
     assert len({spec.hash for spec in LAPTOP.values()}) == len(LAPTOP)
 
 
-def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row(monkeypatch):
-    monkeypatch.setattr(rates, "WIDER", {})
+def test_a_rate_is_chosen_by_the_held_out_error_and_only_from_a_complete_row(folder):
     row = [
-        record("rates/adam/0.1/1", test=30, held_out=31),
-        record("rates/adam/1/1", test=20, held_out=33),
-        record("rates/adam/10/1", test=40, held_out=32),
+        record("rates/adam/0.1/1", test=30, held_out=33),
+        record("rates/adam/1/1", test=20, held_out=31),
+        record("rates/adam/10/1", test=10, held_out=32),
     ]
-    assert rates.chosen(row) == {"adam": 0.1}
-    assert rates.chosen(row[:2]) == {}
-    diverged = record("rates/adam/0.1/1", test=90, held_out=math.nan)
-    assert rates.chosen([*row[1:], diverged]) == {"adam": 10}
-    monkeypatch.setattr(rates, "WIDER", {"adam": (100,)})
-    assert rates.chosen(row) == {}
+    assert rates.chosen_rates(row) == {"adam": (1, 1)}
+    assert rates.chosen_rates(row[:2]) == {}
+    diverged = record("rates/adam/1/1", test=90, held_out=math.nan)
+    at_the_edge = [row[0], diverged, row[2]]
+    assert rates.chosen_rates(at_the_edge) == {}, "beyond 10 lies 100, which nobody has tried"
+    for kept in at_the_edge:
+        dataclasses.replace(kept, curves=kept.curves | {"train_loss": [0.0] * kept.spec.epochs}).save(folder)
+    assert rates.runs("laptop", Inputs(folder)).keys() - LAPTOP.keys() == {"rates/adam/100/1"}
+
+
+def test_the_committed_records_are_of_the_runs_that_their_choices_ask_for():
+    kept = {record.spec.hash for record in load("rates", folder=BOOK)}
+    assert kept and kept <= registry.known_specs("rates", Inputs(BOOK)).keys()
 
 
 def test_the_table_marks_the_choice_and_leaves_empty_what_nobody_has_run():
     shown = str(rates.table([]))
     assert "SGD M" in shown and "*" not in shown.split("\n", 1)[1]
-    rows = [record(f"rates/sgd/{factor:g}/1", test=20, held_out=30 + factor) for factor in rates.FACTORS]
+    rows = [
+        record(f"rates/sgd/{factor:g}/1", test=20, held_out=held_out)
+        for factor, held_out in zip(rates.FACTORS, (30.5, 30, 40), strict=True)
+    ]
     (line,) = (line for line in str(rates.table(rows)).splitlines() if line.startswith("SGD M"))
-    assert line.split() == ["SGD", "M", "0.1", "30.10", "*", "31.00", "40.00"]
+    assert line.split() == ["SGD", "M", "0.1", "30.50", "30.00", "*", "40.00"]
 
 
 def test_the_figure_shows_test_errors_where_there_are_runs():
@@ -82,7 +83,7 @@ def test_the_figure_shows_test_errors_where_there_are_runs():
 
 
 def test_the_papers_second_table_differs_from_the_first_in_weight_decay_alone():
-    first, second = table1.runs("laptop"), experiments.runs("table2", "laptop")
+    first, second = table1.runs("laptop"), registry.specs("table2", "laptop")
     assert len(second) == 30
     for name, spec in second.items():
         twin = first[name.replace("table2", "table1")]
@@ -92,30 +93,57 @@ def test_the_papers_second_table_differs_from_the_first_in_weight_decay_alone():
         assert dataclasses.replace(spec, **changed) == twin
 
 
-def test_tuned_runs_are_table_1s_own_where_the_chosen_rate_is_the_papers():
-    first = table1.runs("laptop")
-    runs = tuned._runs("laptop", "tuned", {"adai": (1, 1), "adam": (0.1, 1)})
-    assert [name.split("/")[1] for name in runs] == ["adai", "adam"] * 5
-    for seed in range(5):
-        assert runs[f"tuned/adai/{seed}"] == first[f"table1/adai/{seed}"]
-        other = runs[f"tuned/adam/{seed}"]
-        paper = first[f"table1/adam/{seed}"]
-        assert other.hyperparameters == {**paper.hyperparameters, "lr": 1e-4}
+def file(spec: Spec, folder: Path, held_out: float = 0.0) -> None:
+    """File a record of a run that ended at this held-out error."""
+    curves = {"train_loss": 0.0, "test_error": 0.0, "held_out_error": held_out}
+    made_up.record(spec, **{name: [value] * spec.epochs for name, value in curves.items()}).save(folder)
+
+
+def choose(folder: Path, optimizer: str, factor: float, decay: float = 1) -> None:
+    """File records by which an optimizer chooses these multiples of the paper's rate and decay."""
+    for name, spec in LAPTOP.items():
+        _, which, f, d = name.split("/")
+        if which == optimizer and (decay != 1 or d == "1"):
+            file(spec, folder, abs(math.log(float(f) / factor)) + abs(math.log(float(d) / decay)))
+
+
+def test_tuned_runs_are_table_1s_own_where_the_chosen_rate_is_the_papers(folder):
+    choose(folder, "adai", 1)
+    choose(folder, "yogi", 1.1)  # between two that were tried
+    first, runs = table1.runs("laptop"), registry.specs("tuned", "laptop")
+    assert [name.split("/")[1] for name in runs] == ["adai", "yogi"] * 5
+    assert all(runs[f"tuned/{o}/{seed}"] == first[f"table1/{o}/{seed}"] for o in ("adai", "yogi") for seed in range(5))
+
+
+def test_a_tuned_run_differs_from_table_1s_in_the_rate_that_was_chosen(folder):
+    choose(folder, "adam", 0.1)
+    assert registry.EXPERIMENTS["tuned"].runs("laptop", Inputs(folder)) == {}, "0.01 has to be tried first"
+    file(rates.runs("laptop", Inputs(folder))["rates/adam/0.01/1"], folder, 99.0)
+    for name, spec in registry.specs("tuned", "laptop").items():
+        paper = table1.runs("laptop")[name.replace("tuned", "table1")]
+        assert spec.hyperparameters == {**paper.hyperparameters, "lr": 1e-4}
         same = {"experiment": "table1", "hyperparameters": paper.hyperparameters, "keep_weights": paper.keep_weights}
-        assert dataclasses.replace(other, **same) == paper
+        assert dataclasses.replace(spec, **same) == paper
 
 
-def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(monkeypatch):
-    first, runs = table1.runs("laptop"), tuned._runs("laptop", "tuned", {"adam": (10, 1)})
-    stale = tuned._runs("laptop", "tuned", {"adam": (0.1, 1)})["tuned/adam/0"]
-    there = {
-        "table1": [finished(first[f"table1/{optimizer}/0"]) for optimizer in ("adai", "sgd", "adam")],
-        "tuned": [finished(runs["tuned/adam/1"]), finished(stale)],
-    }
-    monkeypatch.setattr(tuned.records, "load", lambda name, **_: there.get(name, []))
-    monkeypatch.setattr(rates, "chosen", lambda _: {"adai": 1, "adam": 10})
-    found = {(r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in tuned.kept("laptop")}
-    assert found == {("table1", "adai", 1), ("tuned", "adam", 0.01)}
+def test_choices_are_read_from_the_folder_that_is_given_and_no_other(folder, tmp_path):
+    choose(folder, "adai", 1)
+    assert registry.specs("tuned", "laptop", Inputs(folder))
+    with pytest.raises(RecordError, match="tuned has no runs at scale laptop yet"):
+        registry.specs("tuned", "laptop", Inputs(tmp_path / "elsewhere"))
+
+
+def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(folder):
+    choose(folder, "adai", 1)
+    choose(folder, "sgd", 10)
+    file(rates.runs("laptop", Inputs(folder))["rates/sgd/100/1"], folder, 99.0)
+    tuned = registry.specs("tuned", "laptop")
+    stale = dataclasses.replace(tuned["tuned/sgd/0"], hyperparameters=tuned["tuned/sgd/0"].hyperparameters | {"lr": 9})
+    own = [table1.runs("laptop")[f"table1/{optimizer}/0"] for optimizer in ("adai", "sgd", "adam")]
+    for spec in (*own, tuned["tuned/sgd/1"], stale):
+        file(spec, folder)
+    found = {(r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in table1_tuned.kept("laptop")}
+    assert found == {("table1", "adai", 1), ("tuned", "sgd", 1)}
 
 
 def test_a_cell_of_the_grid_is_chosen_by_the_held_out_error_once_all_nine_are_there():
@@ -125,28 +153,17 @@ def test_a_cell_of_the_grid_is_chosen_by_the_held_out_error_once_all_nine_are_th
     assert rates.chosen_cells(grid[:-1]) == {}
 
 
-def test_runs_at_a_chosen_cell_are_not_made_twice():
-    first = table1.runs("laptop")
-    rates_alone = tuned._runs("laptop", "tuned", {"adam": (10, 1)})
-    runs = tuned._runs("laptop", "tuned-grid", {"adai": (1, 1), "sgd": (1, 5), "adam": (10, 1)})
+def test_runs_at_a_chosen_cell_are_not_made_twice(folder):
+    choose(folder, "adai", 1, decay=1.1)
+    choose(folder, "sgd", 1, decay=5)
+    choose(folder, "adam", 10, decay=1.1)
+    file(rates.runs("laptop", Inputs(folder))["rates/adam/100/1"], folder, 99.0)
+    runs, first = registry.specs("tuned-grid", "laptop"), table1.runs("laptop")
     assert runs["tuned-grid/adai/0"] == first["table1/adai/0"]
-    assert runs["tuned-grid/adam/0"] == rates_alone["tuned/adam/0"]
+    assert runs["tuned-grid/adam/0"] == registry.specs("tuned", "laptop")["tuned/adam/0"]
     sgd, paper = runs["tuned-grid/sgd/0"], first["table1/sgd/0"]
     assert sgd.experiment == "tuned-grid"
     assert sgd.hyperparameters == {**paper.hyperparameters, "weight_decay": pytest.approx(0.0025)}
-
-
-def test_the_comparison_at_chosen_cells_leaves_out_runs_at_another_decay(monkeypatch):
-    runs = tuned._runs("laptop", "tuned-grid", {"sgd": (1, 5)})
-    there = {"table1": table1.runs("laptop")["table1/sgd/0"], "tuned-grid": runs["tuned-grid/sgd/1"]}
-    there = {name: [finished(spec)] for name, spec in there.items()}
-    monkeypatch.setattr(tuned.records, "load", lambda name, **_: there.get(name, []))
-    monkeypatch.setattr(rates, "chosen_cells", lambda _: {"sgd": (1, 5)})
-    assert [r.spec for r in tuned.kept("laptop", "tuned-grid")] == [runs["tuned-grid/sgd/1"]]
-
-
-def test_before_any_rate_is_chosen_there_is_nothing_to_run(tmp_path, monkeypatch):
-    (tmp_path / "book" / "records").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(RecordError, match="tuned has no runs at scale laptop yet"):
-        experiments.runs("tuned", "laptop")
+    for spec in (first["table1/sgd/0"], sgd):
+        file(spec, folder)
+    assert [r.spec for r in table1_tuned.kept("laptop", "tuned-grid")] == [sgd], "not the one at another decay"

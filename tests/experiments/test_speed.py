@@ -4,24 +4,15 @@ import math
 
 import pytest
 
-from adai import experiments
-from adai.experiments import speed
+from adai.experiments import registry, speed
 from adai.records import Record
+from tests import made_up
 
-LAPTOP = experiments.runs("speed", "laptop")
+LAPTOP = registry.specs("speed", "laptop")
 
 
 def record(name: str, losses: list[float], error: float) -> Record:
-    return Record(
-        spec=LAPTOP[name],
-        environment={},
-        data={"label": "CIFAR-10 (JPEG copy)", "checksum": "0" * 64},
-        curves={"train_loss": losses, "test_error": [error] * 29},
-        first_losses=[],
-        images_per_second=1.0,
-        seconds=1.0,
-        peak_memory_mib=None,
-    )
+    return made_up.record(LAPTOP[name], **{"train_loss": losses, "test_error": [error] * 29})
 
 
 def after_the_drop(level: float, later: float) -> list[float]:
@@ -42,7 +33,7 @@ def test_half_the_rate_is_all_that_is_new():
     halves = {name: spec for name, spec in LAPTOP.items() if "/adai-half/" in name}
     assert len(halves) == 5 and {spec.hyperparameters["lr"] for spec in halves.values()} == {0.5}
     others = {spec.hash for name, spec in LAPTOP.items() if name not in halves}
-    assert others < {spec.hash for spec in experiments.runs("table1", "laptop").values()}
+    assert others < {spec.hash for spec in registry.specs("table1", "laptop").values()}
 
 
 def test_pairs_are_of_one_seed_and_compared_before_the_first_drop():
@@ -63,5 +54,5 @@ def test_the_table_leaves_empty_what_has_not_been_run():
 
 
 def test_figure_2_is_the_panel_of_densenet():
-    paper = experiments.runs("speed-densenet121", "paper")
+    paper = registry.specs("speed-densenet121", "paper")
     assert {spec.dataset for spec in paper.values()} == {"cifar100"}

@@ -2,17 +2,19 @@
 
 import dataclasses
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
-from adai import experiments, records
+from adai import records
 from adai.__main__ import main
-from adai.experiments import images
+from adai.experiments import images, registry
+from adai.experiments.base import Inputs
 
 ROOT = Path(__file__).resolve().parents[2]
-LAPTOP = experiments.runs("table1", "laptop")
+LAPTOP = registry.specs("table1", "laptop")
 
 
 def test_ten_optimizers_meet_over_five_seeds_and_differ_in_nothing_else():
@@ -46,7 +48,7 @@ def test_the_held_out_images_are_left_out():
 def test_the_committed_records_are_known_and_clean():
     for path, record in records.read_all("table1", ROOT / "book" / "records"):
         assert not isinstance(record, records.RecordError), record
-        assert record.spec.hash in experiments.known("table1"), path
+        assert record.spec.hash in registry.known_specs("table1"), path
         assert record.environment["commit"] and not record.environment["dirty"]
         # At other scales they are too large for the repository.
         kept = record.spec.keep_weights and record.spec.scale == "laptop"
@@ -70,17 +72,18 @@ def test_without_the_data_set_records_are_not_checked_and_not_blamed(tmp_path, m
 def test_a_record_can_be_repeated(optimizer):
     from adai.training import first_steps
 
+    repeat = partial(records.loss_differences, rerun=first_steps)
     record = next(r for r in records.load("table1", folder=ROOT / "book" / "records") if r.spec.optimizer == optimizer)
-    assert records.faults(record, known=experiments.known("table1"), rerun=first_steps) == []
+    assert records.faults(record, known=registry.known_specs("table1"), repeat=repeat) == []
 
 
 def test_our_records_are_of_a_copy_and_a_reader_may_take_the_published_files(monkeypatch):
     published = LAPTOP["table1/sgd/0"]
     assert "label" not in published.dataset_options
     monkeypatch.setenv("ADAI_LABEL", images.JPEG_COPY)
-    copy = experiments.runs("table1", "laptop")["table1/sgd/0"]
-    assert copy.dataset_options["label"] == images.JPEG_COPY and images.labelled(copy, None) == published
-    assert {copy.hash, published.hash} <= experiments.known("table1").keys()
+    copy = registry.specs("table1", "laptop", Inputs.at(ROOT / "book/records"))["table1/sgd/0"]
+    assert copy.dataset_options == published.dataset_options | {"label": images.JPEG_COPY}
+    assert {copy.hash, published.hash} <= registry.known_specs("table1").keys()
     recorded = {r.spec.hash for r in records.load("table1", scale="laptop", folder=ROOT / "book" / "records")}
     assert copy.hash in recorded
 
@@ -97,18 +100,18 @@ def test_our_records_are_of_a_copy_and_a_reader_may_take_the_published_files(mon
 )
 def test_every_row_of_the_paper_has_its_runs(row, dataset, milestones):
     printed = yaml.safe_load((ROOT / "book" / "records" / "paper.yml").read_text())
-    runs = experiments.runs(row, "paper")
+    runs = registry.specs(row, "paper")
     assert len(runs) == 30
     for spec in runs.values():
         assert (spec.dataset, spec.milestones, spec.epochs, spec.augment) == (dataset, milestones, 200, True)
         first, second = (round(fraction * spec.epochs) for fraction in spec.milestones)
         name = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}[dataset]
         assert [first, second] == printed["settings"]["cifar"]["milestones"][name]
-    assert len(experiments.runs(row, "smoke")) == 10
+    assert len(registry.specs(row, "smoke")) == 10
 
 
 @pytest.mark.skipif("ADAI_DATA" not in os.environ, reason="ADAI_DATA names no folder with CIFAR-10")
-@pytest.mark.parametrize("row", [name for name in experiments.EXPERIMENTS if name.startswith("table1-")])
+@pytest.mark.parametrize("row", [name for name in registry.EXPERIMENTS if name.startswith("table1-")])
 def test_every_row_trains(row, tmp_path, monkeypatch):
     monkeypatch.setenv("ADAI_LABEL", images.JPEG_COPY)
     assert main(["run", f"{row}/adai/0", "--scale", "smoke", "--out", str(tmp_path)]) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adai.experiments import EXPERIMENTS
+from adai.experiments.registry import EXPERIMENTS
 
 CHECKED = {
     "LD_PRELOAD": "libc_malloc_debug.so.0",  # glibc's; elsewhere there is nothing to load, and nothing is checked

@@ -3,6 +3,7 @@
 Torch is imported once. Each run is a fork, so that one that dies, or that destroys its memory, harms no other.
 """
 
+import fnmatch
 import json
 import os
 import pickle
@@ -14,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adai import experiments, records
+from adai import records
 from adai.__main__ import main
 from adai.data import cifar, ptb, tiny_imagenet
+from adai.experiments import registry
+from adai.experiments.base import Inputs
+from adai.records import Measurement, Spec
+from adai.running.sweep import stages
 
-BEFORE = {
-    "sharpness": ["digits/adai/0"],
-    "tuned": [f"rates/adai/{factor}/1" for factor in (0.1, 1, 10)],
-    "tuned-grid": [name for name in experiments.runs("rates", "smoke") if name.startswith("rates/adai/")],
-}
-"""Runs whose records others start from."""
+BEFORE = {"sharpness": "digits/adai/0", "tuned": "rates/adai/*/1", "tuned-grid": "rates/adai/*"}
+"""Runs whose records others start from, as a pattern of their names; each may ask for more of them."""
 RECORDS = Path("book/records")
 TRAIN_IMAGES, TEST_IMAGES = 16, 2
 
@@ -62,16 +63,20 @@ def write_data(home: Path) -> None:
 
 def walk(experiment: str) -> None:
     """Make the first run of an experiment, and file its record in the book of the folder at hand."""
-    for name in BEFORE.get(experiment, []):
-        make(name)
-    make(next(iter(experiments.runs(experiment, "smoke"))))
+    if pattern := BEFORE.get(experiment):
+        first = pattern.split("/")[0]
+        for missing in stages(lambda: registry.specs(first, "smoke", Inputs.at(RECORDS)), RECORDS):
+            for name in fnmatch.filter(missing, pattern):
+                make(name, missing[name])
+    runs = registry.EXPERIMENTS[experiment].runs("smoke", Inputs.at(RECORDS))
+    make(*next(iter(runs.items())))
 
 
-def make(name: str) -> None:
+def make(name: str, spec: Spec | Measurement) -> None:
     """Make one run as the command line does, and demand its record."""
     if status := main(["run", name, "--scale", "smoke", "--out", str(RECORDS)]):
         sys.exit(status)
-    if not records.path_of(experiments.find(name, "smoke"), RECORDS).is_file():
+    if not records.path_of(spec, RECORDS).is_file():
         sys.exit(f"{name} left no record")
 
 

@@ -185,7 +185,7 @@ def test_a_chapter_is_re_run_when_a_cell_a_module_or_a_record_changes(tmp_path, 
         "adai/theory.py": "from adai import deep",
         "adai/deep.py": "x = 1",
         "adai/other.py": "",
-        "adai/experiments/digits.py": "",
+        "adai/experiments/digits.py": 'NAME = "digits"',
         "book/records/digits/a.json": "1",
         "book/records/else/b.json": "1",
     }.items():
@@ -202,7 +202,7 @@ def test_a_chapter_is_re_run_when_a_cell_a_module_or_a_record_changes(tmp_path, 
         (tmp_path / unrelated).write_text("changed")
         assert digest() == seen[-1], unrelated
     for related in ("adai/deep.py", "adai/experiments/digits.py", "book/records/digits/a.json"):
-        (tmp_path / related).write_text("y = 2")
+        (tmp_path / related).write_text('y = "digits"')
         assert digest() not in seen, related
         seen.append(digest())
     made.cells[0].source += "\n1"

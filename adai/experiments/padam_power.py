@@ -1,0 +1,177 @@
+"""How much of a step adapts: Padam's power from 0, where it is damped momentum, to 1/2, where it is AMSGrad.
+
+The paper has no such experiment, but its thesis that adapting the learning rate costs test error speaks of it: these
+optimizers share all but the power. Each power runs at the rate that it chose, as in `rates`: by the held-out error of
+the last epoch, on a seed that no result uses, among powers of ten, and one more while the best lies at an edge. Padam's
+own power of 1/8 and AMSGrad chose in `rates`; their runs are those of `tuned`, on the same seeds, and not made twice.
+
+**Prediction**, committed before any run at 0 or 1/4 was made, while the errors at 1/8 (26.5 %) and 1/2 (29.1 %) were
+known: if the thesis holds here, the error rises with the power, from each to the next.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from adai.book.figures import OPTIMIZER as COLOURS
+from adai.experiments import choosing, images, rates, table1_tuned
+from adai.experiments.base import NOTHING, Inputs
+from adai.experiments.comparison import QUANTITIES, Estimate, Table, estimated
+from adai.records import Record, Spec, comparable, load
+
+START = {0.25: (0.01, 0.1, 1.0), 0.0: (0.1, 1.0, 10.0)}
+"""The rates that are tried in any case, by power, most wanted first."""
+TUNED = {"padam": 0.125, "amsgrad": 0.5}
+"""The powers that `tuned` has, by optimizer."""
+POWERS = sorted({*START, *TUNED.values()})
+SEEDS = range(3)
+
+
+def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
+    """The runs at one scale by name: first those that choose, then the results of each power that has chosen.
+
+    Raises:
+        RecordError: a record that the choice depends on is damaged, or they are of several data sets.
+    """
+    if scale not in images.SIZES[images.FIRST_ROW]:
+        return {}
+    found = held_out_errors(given.records("power", scale))
+    first = {
+        f"power/choose/{power:g}/{lr:g}": _spec(
+            scale, power, lr, rates.SEED, label=given.label, dataset_options={"holdout": images.HELD_OUT}
+        )
+        for power, start in START.items()
+        for lr in choosing.grid(start, found[power])
+    }
+    then = {
+        f"power/{power:g}/{seed}": _spec(scale, power, lr, seed, label=given.label)
+        for seed in SEEDS
+        for power, lr in choosing.chosen(START, found).items()
+    }
+    there = {
+        f"power/{TUNED[spec.optimizer]:g}/{spec.seed}": spec
+        for spec in table1_tuned.runs(scale, given).values()
+        if spec.optimizer in TUNED and spec.seed in SEEDS
+    }
+    return first | then | there
+
+
+def _spec(scale: str, power: float, lr: float, seed: int, **changes: Any) -> Spec:
+    return images.spec("power", scale, "padam", seed, hyperparameters={"partial": power, "lr": lr}, **changes)
+
+
+def kept(scale: str, folder: Path | None = None) -> list[Record]:
+    """The records of all four powers at one scale, those that choose included.
+
+    Raises:
+        RecordError: the records are of several data sets.
+    """
+    tuned = table1_tuned.kept(scale, folder=folder)
+    others = [record for record in tuned if record.spec.optimizer in TUNED and record.spec.seed in SEEDS]
+    return comparable([*load("power", scale=scale, folder=folder), *others])
+
+
+def held_out_errors(found: Iterable[Record]) -> dict[float, dict[float, float]]:
+    """The last held-out error of the runs that choose, by power and rate."""
+    errors: dict[float, dict[float, float]] = {power: {} for power in START}
+    for record in found:
+        if record.spec.seed == rates.SEED:
+            settings = record.spec.hyperparameters
+            errors[settings["partial"]][settings["lr"]] = record.curves["held_out_error"][-1]
+    return errors
+
+
+def results(found: Iterable[Record]) -> dict[float, dict[int, Record]]:
+    """By power and seed, the runs that took no part in choosing.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    by_power: dict[float, dict[int, Record]] = {power: {} for power in POWERS}
+    for record in comparable(found):
+        if record.spec.seed != rates.SEED:
+            spec = record.spec
+            power = TUNED["amsgrad"] if spec.optimizer == "amsgrad" else spec.hyperparameters["partial"]
+            by_power[power][spec.seed] = record
+    return by_power
+
+
+def rise(found: Iterable[Record], lower: float, higher: float) -> Estimate | None:
+    """The test error of the last epoch at one power less that at another, in points, seed by seed; None without a pair.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    by_power = results(found)
+    low, high = by_power[lower], by_power[higher]
+    return estimated(
+        high[seed].curves["test_error"][-1] - low[seed].curves["test_error"][-1]
+        for seed in sorted(low.keys() & high.keys())
+    )
+
+
+def verdict(found: Iterable[Record], lower: float, higher: float) -> str:
+    """What became of the prediction between two powers: how the test error changes, and whether it rises.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    change, step = rise(found, lower, higher), f"from power {lower:g} to {higher:g}"
+    if change is None or change.interval is None:
+        return f"*{step}*: not run yet."
+    low, high = change.interval
+    judged = "rises, as predicted" if low > 0 else "falls, not as predicted" if high < 0 else "undecided"
+    return f"{step} by {change.mean:+.2f} points, 95 % interval [{low:+.2f}, {high:+.2f}]: {judged}"
+
+
+class Powers(Table):
+    """Training loss and test error by power."""
+
+    def __init__(self, found: Iterable[Record]) -> None:
+        found = list(found)
+        self.results = results(found)
+        self.title = f"last epoch, {found[0].data['label'] if found else 'no data'}"
+
+    def cells(self) -> list[list[str]]:
+        """One line for each power, at the rate that it chose; what nobody has run yet is empty."""
+        lines = [["power", "rate", "seeds", "training loss", "test error, %", "seed by seed"]]
+        for power, by_seed in self.results.items():
+            runs = [run for _, run in sorted(by_seed.items())]
+            if not runs:
+                lines.append([f"{power:g}", "", "0", "", "", ""])
+                continue
+            rate = runs[0].spec.hyperparameters["lr"]
+            loss = fmean(run.curves["train_loss"][-1] for run in runs)
+            errors = [run.curves["test_error"][-1] for run in runs]
+            each = ", ".join(f"{error:.2f}" for error in errors)
+            lines.append([f"{power:g}", f"{rate:g}", str(len(runs)), f"{loss:.2g}", str(estimated(errors)), each])
+        return lines
+
+
+def table(found: Iterable[Record]) -> Powers:
+    """Training loss and test error of each power.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    return Powers(found)
+
+
+def figure(found: Iterable[Record], axes: Sequence[Any]) -> None:
+    """Draw what a run ends with against the power, a line for each seed.
+
+    Args:
+        found: runs of one scale and data set.
+        axes: two matplotlib axes, for the training loss and the test error.
+
+    Raises:
+        RecordError: the records are of several scales or data sets.
+    """
+    by_power = results(found)
+    for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
+        for seed in SEEDS:
+            there = [(power, runs[seed].curves[quantity][-1]) for power, runs in by_power.items() if seed in runs]
+            axis.plot([power for power, _ in there], [end for _, end in there], "o-", color=COLOURS["Padam"], alpha=0.6)
+        axis.set(xlabel="power", ylabel=QUANTITIES[quantity], xticks=POWERS)
+    axes[0].set_yscale("log")

@@ -1,0 +1,143 @@
+"""All experiments by name: one row each."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from adai.experiments import (
+    adai_memory,
+    digits,
+    escape,
+    imagenet,
+    images,
+    language,
+    long_runs,
+    noise,
+    padam_power,
+    rates,
+    sharpness,
+    speed,
+    table1,
+    table1_tuned,
+    table2,
+)
+from adai.experiments.base import Experiment, Inputs, Measured
+from adai.records import SCALES, Measurement, RecordError, Spec, default_folder
+
+Kind = TypeVar("Kind", Spec, Measurement)
+
+EXPERIMENTS: dict[str, Experiment | Measured] = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment("digits", digits.runs, digits.table),
+        *(Experiment(table1.name(row), partial(table1.runs, row=row), table1.table) for row in images.SIZES),
+        Experiment("rates", rates.runs, rates.table),
+        *(Experiment(n, partial(table1_tuned.runs, experiment=n), table1.table) for n in table1_tuned.CHOICES),
+        Experiment("power", padam_power.runs, padam_power.table),
+        Experiment("long", long_runs.runs, long_runs.table),
+        Experiment("table2", table2.runs, table1.table),
+        *(Experiment(speed.name(row), partial(speed.runs, row=row), speed.table) for row in speed.PANELS),
+        Experiment("imagenet", imagenet.runs, imagenet.table),
+        Experiment("language", language.runs, language.table),
+        *(
+            Experiment(f"memory-{row}", partial(adai_memory.runs, row=row), adai_memory.table)
+            for row in adai_memory.FIRST_RUNS
+        ),
+        Measured("escape", escape.runs, escape.measure, escape.repeat, escape.summary),
+        Measured("sharpness", sharpness.runs, sharpness.measure, sharpness.repeat, sharpness.summary),
+        Measured("noise", noise.runs, noise.measure, noise.repeat, noise.summary),
+    )
+}
+
+
+def find(name: str) -> Experiment | Measured:
+    """Return an experiment by its name.
+
+    Raises:
+        RecordError: there is none of this name.
+    """
+    if name not in EXPERIMENTS:
+        raise RecordError(f"no experiment is called {name!r}; there are {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+def trained(name: str) -> Experiment:
+    """Return an experiment that trains, by its name.
+
+    Raises:
+        RecordError: there is none of this name, or it trains nothing.
+    """
+    experiment = find(name)
+    if isinstance(experiment, Measured):
+        raise RecordError(f"{name} trains nothing: `adai run {name}` measures it")
+    return experiment
+
+
+def measured(name: str) -> Measured:
+    """Return an experiment that trains nothing, by its name.
+
+    Raises:
+        RecordError: there is none of this name, or it trains.
+    """
+    experiment = find(name)
+    if isinstance(experiment, Experiment):
+        raise RecordError(f"{name} trains its runs: `adai sweep {name}` trains all of them")
+    return experiment
+
+
+def specs(name: str, scale: str, given: Inputs | None = None) -> dict[str, Spec]:
+    """Return all runs of an experiment that trains, at one scale, by name.
+
+    Args:
+        name: of the experiment.
+        scale: one of the scales.
+        given: what they depend on; by default the book's own records, and the published files of CIFAR.
+
+    Raises:
+        RecordError: there is no such experiment, or it has no runs at this scale.
+    """
+    return _at_a_scale(name, trained(name).runs, scale, given)
+
+
+def measurements(name: str, scale: str, given: Inputs | None = None) -> dict[str, Measurement]:
+    """Return all measurements of an experiment that trains nothing; all else as `specs`."""
+    return _at_a_scale(name, measured(name).runs, scale, given)
+
+
+def _at_a_scale(
+    name: str, runs: Callable[[str, Inputs], dict[str, Kind]], scale: str, given: Inputs | None
+) -> dict[str, Kind]:
+    given = given or Inputs(default_folder())
+    if not (table := runs(scale, given)):
+        offered = ", ".join(other for other in SCALES if runs(other, given))
+        raise RecordError(f"{name} has no runs at scale {scale}" + (f"; it has {offered}" if offered else " yet"))
+    return table
+
+
+def one_of(table: dict[str, Kind], name: str, scale: str) -> Kind:
+    """Return the spec of one run by its name, such as `digits/adai/0`.
+
+    Raises:
+        RecordError: the table has no such run.
+    """
+    if name not in table:
+        first, *_, last = table
+        raise RecordError(f"no run at scale {scale} is called {name!r}; there are {first} to {last}")
+    return table[name]
+
+
+def known_specs(name: str, given: Inputs | None = None) -> dict[str, Spec | Measurement]:
+    """Return the specs of an experiment at all scales, by hash; none where there is no such experiment.
+
+    Runs on images may be on the published files or on the copy that our own records were made from.
+
+    Args:
+        name: of the experiment.
+        given: as for `specs`, without its label.
+    """
+    if name not in EXPERIMENTS:
+        return {}
+    given, labels = given or Inputs(default_folder()), (None, images.JPEG_COPY)
+    tables = [EXPERIMENTS[name].runs(scale, replace(given, label=label)) for scale in SCALES for label in labels]
+    return {spec.hash: spec for table in tables for spec in table.values()}

@@ -1,0 +1,67 @@
+"""Many runs on a Ray cluster: the machines train, this one files the records."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import adai
+from adai.records import Record, RecordError, Spec, atomic_write, weights_path
+from adai.running.sweep import train_and_save
+
+Work = Callable[[Spec, Path, str], Record]
+
+
+def sweep(
+    specs: Mapping[str, Spec], folder: Path, device: str, *, work: Work = train_and_save
+) -> Iterator[tuple[str, Record | BaseException]]:
+    """Train runs on the cluster that Ray finds (`RAY_ADDRESS`), else on one that it starts on this machine.
+
+    Yields each name as its run ends, with the record or the error. A run that raises, or that takes its process down,
+    ends only itself. Runs that are stopped are begun anew the next time: their checkpoints stay where they trained.
+
+    Args:
+        specs: runs by name.
+        folder: the records folder, on this machine.
+        device: "cpu" (a core for each run) or "cuda" (a GPU for each run).
+        work: what a process does with a run.
+
+    Raises:
+        RecordError: Ray is not installed.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise RecordError("Ray is not installed: pip install ray, or leave out --ray") from None
+    # The data set must be on each machine, in the same folder.
+    carried = {"ADAI_DATA": os.environ["ADAI_DATA"]} if "ADAI_DATA" in os.environ else {}
+    ray.init(runtime_env={"py_modules": [adai], "env_vars": carried | {"OMP_NUM_THREADS": "1"}}, log_to_driver=False)
+    try:
+        gpus = 1 if device == "cuda" else 0
+        remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_run)
+        running = {remote.remote(spec, device, work): name for name, spec in specs.items()}
+        while running:
+            (done,), _ = ray.wait(list(running))
+            name = running.pop(done)
+            try:
+                record, weights = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                yield name, error.cause or error
+            except ray.exceptions.RayError as error:
+                yield name, error
+            else:
+                if weights is not None:
+                    with atomic_write(weights_path(specs[name], folder)) as file:
+                        file.write(weights)
+                record.save(folder)
+                yield name, record
+    finally:
+        ray.shutdown()
+
+
+def _run(spec: Spec, device: str, work: Work) -> tuple[Record, bytes | None]:
+    """Train somewhere, and bring back the record and the weights that it keeps."""
+    with TemporaryDirectory() as folder:
+        record = work(spec, Path(folder), device)
+        path = weights_path(spec, Path(folder))
+        return record, path.read_bytes() if path.exists() else None
