@@ -13,21 +13,11 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from adai.optim import settings
+from adai.optim import CATALOGUE, settings
 from adai.records import Spec
 
-LABELS = {
-    "adaiw": "AdaiW",
-    "adai": "Adai",
-    "sgd": "SGD M",
-    "adam": "Adam",
-    "amsgrad": "AMSGrad",
-    "adamw": "AdamW",
-    "adabound": "AdaBound",
-    "padam": "Padam",
-    "yogi": "Yogi",
-    "radam": "RAdam",
-}
+TABLE1 = ("adaiw", "adai", "sgd", "adam", "amsgrad", "adamw", "adabound", "padam", "yogi", "radam")
+LABELS = {name: CATALOGUE[name].label for name in TABLE1}
 """The optimizers of Table 1, in its order and with its labels."""
 
 BATCH_SIZE = 128
@@ -109,7 +99,7 @@ def spec(experiment: str, scale: str, optimizer: str, seed: int, row: str = FIRS
     Args:
         experiment: the table of runs it belongs to.
         scale: one of those that the row has.
-        optimizer: a name in `adai.optim.OPTIMIZERS`.
+        optimizer: a name in `adai.optim.CATALOGUE`.
         seed: of the run.
         row: one of `SIZES`.
         changes: other fields of the spec; `hyperparameters` and `dataset_options` are laid over the usual ones.
