@@ -57,7 +57,7 @@ class Entry:
         inputs: two sets of all the arguments of the rule. Tests train with each, and with both as parameter groups. Of
             ours, they try every hyperparameter away from its default.
         errors: of ours, arguments that raise a ValueError, each with a regular expression for its message; every
-            hyperparameter has one, but for lr, betas[1] and weight_decay, which all of ours check alike.
+            hyperparameter has one, but for lr and weight_decay, which all of ours check alike.
         in_float16: what a float16 run needs to stay near a float32 run, such as an eps that is not lost.
         paper: the settings that the paper prints, by task.
     """

@@ -17,7 +17,7 @@ from adai.optim.catalogue import OURS
 from .problems import each_of_ours
 
 API = Path(__file__).parents[2] / "book/reference/api.md"
-EVERY = ("lr", "betas", "weight_decay")
+EVERY = ("lr", "weight_decay")
 """Hyperparameters whose errors all of ours have, and test_arguments.py tries."""
 
 
