@@ -105,7 +105,7 @@ def test_a_state_saved_before_there_were_sums_is_taken_up():
 
 @pytest.mark.parametrize("optimizer", [Adai, AdaiW])
 def test_dropping_a_correction_that_has_become_1_changes_no_bit(optimizer, monkeypatch):
-    """The drop is at step 1000. 1 - (1 - 0.0172)^1000 rounds to 1 in float32; 1 - (1 - 0.0125)^1000 does not and stays."""
+    """The drop is at step 1000: 1 - 0.9828^1000 rounds to 1 in float32, and 1 - 0.9875^1000 does not, so it stays."""
 
     def run(eps, keep):
         with monkeypatch.context() as patch:
