@@ -13,8 +13,6 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-__all__ = ["Parameter", "Rule", "elementwise", "step"]
-
 
 @dataclass
 class Parameter:

@@ -152,8 +152,9 @@ def test_all_zero_gradients_leave_decoupled_weight_decay_alone_at_work():
     assert largest_difference(params, [0.95**3 * value for value in values]) <= 1e-15
 
 
-def test_no_beta0_and_zero_gradients_stay_finite():
-    params = run(Adai, [np.ones(3)], [[np.zeros(3)], [np.ones(3)]], betas=(0.0, 0.0), eps=1e-12)
+@pytest.mark.parametrize("beta0", [0.0, 3.0])
+def test_zero_gradients_stay_finite_at_any_beta0(beta0):
+    params = run(Adai, [np.ones(3)], [[np.zeros(3)], [np.ones(3)]], betas=(beta0, 0.0), eps=1e-12)
     assert torch.isfinite(params[0]).all()
 
 

@@ -12,7 +12,7 @@ import torch
 from adai import AdaBound, AdaiV2, AdaiW, Padam
 from adai.optim import CATALOGUE, create, reference
 
-from .problems import arrays, follow, largest_difference, parameters, run, train
+from .problems import arrays, each_of_ours, follow, largest_difference, parameters, run, train
 
 RATES = [{"lr": 0.01, "weight_decay": 0.1}, {"lr": 0.1, "weight_decay": 0.0}]
 NO_EPS = 1e-300
@@ -33,6 +33,15 @@ def difference(entry, missing=0.0, **changes):
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_equals_its_original_over_groups_shapes_and_missing_gradients(name, missing):
     assert difference(CATALOGUE[name], missing) <= 1e-12
+
+
+@each_of_ours
+def test_the_first_step_is_as_right_in_float32_as_its_numbers_are(entry):
+    (value,), gradients = arrays(23, steps=1, shapes=[(1000,)])
+    (param,) = run(entry.optimizer, [torch.zeros_like(value, dtype=torch.float32)], gradients, lr=0.1, weight_decay=0.0)
+    group = {name: default for name, default in entry.hyperparameters.items() if name in entry.inputs[0]}
+    (expected,) = follow(entry, [torch.zeros_like(value)], gradients, [group | {"lr": 0.1}] * 2)
+    assert ((param - expected.theta) / expected.theta).abs().max() <= 2e-6
 
 
 def test_optimizers_share_a_rule_only_where_weight_decay_tells_them_apart():
