@@ -212,8 +212,8 @@ class Adai(DenseOptimizer):
         """Return the factor that turns each tensor's v into 1 - beta1: beta0 over bias correction and mean."""
         factor = self._beta0_factor(batch.group)
         scales = batch.unbias / v_bar.to(batch.unbias)
-        # Where the mean is 0 every v is 0, and so must be the product.
-        scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(factor, 1)) * factor
+        # Where the mean is 0 every v is 0, and so must be the product, which it is not if a scale is infinite.
+        scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(2 * factor, 1)) * factor
         return list(scales.unbind())
 
     @classmethod
