@@ -143,3 +143,9 @@ def test_adabounds_bounds_follow_the_schedule():
         train(optimizer, params, [step_gradients])
         reference.step(entry.rule, expected, step_gradients)
     assert largest_difference(params, [p.theta for p in expected]) <= 1e-12
+
+
+def test_adabound_made_of_anothers_groups_keeps_the_rate_that_its_bounds_are_relative_to():
+    first = AdaBound(parameters([torch.ones(2)]), lr=0.1)
+    first.param_groups[0]["lr"] = 0.01  # a schedule
+    assert AdaBound(first.param_groups).param_groups[0]["base_lr"] == 0.1
