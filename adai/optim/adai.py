@@ -64,9 +64,9 @@ class Adai(DenseOptimizer):
     **Schedulers.** ``betas[0]`` is :math:`\beta_0`, not a momentum, so it is kept from schedulers that cycle one:
     :class:`~torch.optim.lr_scheduler.OneCycleLR` raises an error unless ``cycle_momentum=False``.
 
-    **Several processes.** Under DDP nothing is to be done. The mean of parameters that FSDP2 shards is taken over all
-    shards, by one all-reduce of a number for each tensor. :class:`~torch.distributed.optim.ZeroRedundancyOptimizer`
-    gives each process other parameters: say so by ``mean_over``.
+    **Several processes.** DDP needs nothing. The mean of parameters that FSDP2 shards is taken over all shards, by one
+    all-reduce of a number for each tensor. :class:`~torch.distributed.optim.ZeroRedundancyOptimizer` gives each process
+    other parameters: pass ``mean_over``.
 
     **Overflow.** Where a squared gradient is infinite or NaN, so is :math:`\bar v_t`, which is one for all: every
     parameter becomes NaN in that step. :class:`torch.amp.GradScaler` skips such a step.
@@ -82,12 +82,12 @@ class Adai(DenseOptimizer):
             which an element whose gradients were all zero would have :math:`\hat m_t` = 0/0.
         weight_decay: :math:`\lambda \ge 0`, added to the gradient before anything else is done with it.
         maximize: ascend instead of descend.
-        foreach: True moves all tensors by the same few calls, False one after the other, which needs the least
-            memory. Neither is the fastest without a compiler: all together on a GPU, as many as stay in the cache on
-            a CPU.
+        foreach: True moves all tensors by the same few calls; False moves one after the other, which needs the least
+            memory. None, the fastest without a compiler, moves all together on a GPU, and on a CPU as many as stay in
+            its cache.
         fused: compile the step (:func:`torch.compile`), so that it passes once over memory. That takes a fraction of a
-            second for each tensor, once for each setting. A group in which a gradient is missing that was there before
-            is moved without, since every other list of tensors would have to be compiled by itself.
+            second for each tensor, once for each setting. Where a gradient is missing that was there before, the step
+            of its group is not compiled, since each list of tensors would have to be compiled by itself.
         capturable: read no number from a device, so that a CUDA graph may contain the step. Then ``lr`` may be a
             tensor on the device.
         differentiable: let autograd follow the step, as when a learning rate is learned.
@@ -253,7 +253,7 @@ class Adai(DenseOptimizer):
         else:
             torch._foreach_addcdiv_(params, exp_avgs, corrections1, value=-lr)
 
-    # AdaiV2 replaces the next three.
+    # AdaiV2 overrides the next three.
 
     @staticmethod
     def _beta0_factor(group: dict[str, Any]) -> float:
@@ -270,9 +270,9 @@ class Adai(DenseOptimizer):
         return grads
 
     def inertia(self) -> Iterator[tuple[Tensor, Tensor]]:
-        r"""Yields every parameter that has had a gradient, with its present :math:`\beta_1`.
+        r"""Yield every parameter that has had a gradient, with its present :math:`\beta_1`.
 
-        Worked out from the state, so nothing is stored for it. Here :math:`\bar v` is the mean over all of
+        It is computed from the state, so nothing is stored for it. Here :math:`\bar v` is the mean over all of
         these parameters; if each had a gradient in the last step, as is usual, the result is the
         :math:`\beta_{1,t}` of that step. :math:`\beta_1` has the parameter's shape and, for a complex
         parameter, a further last dimension of 2 (real part, imaginary part).

@@ -164,7 +164,7 @@ def _placed_as(param: Tensor, grad: Tensor) -> Tensor:
     return grad.resolve_conj()
 
 
-def _shard_groups(param: Tensor) -> list[Any]:
+def _shard_groups(param: Tensor) -> "list[torch.distributed.ProcessGroup]":
     if not _is_sharded(param):
         return []
     mesh = param.device_mesh
