@@ -218,6 +218,15 @@ def test_parameters_of_several_precisions_share_one_mean():
     assert largest_difference(mixed, uniform) <= 1e-6
 
 
+def test_the_mean_is_as_precise_as_the_most_precise_parameters():
+    values = [np.array(1.0), np.array([1.0, 2.0])]
+    mixed = [torch.nn.Parameter(torch.tensor(1.0)), *parameters(values[1:])]
+    uniform = parameters(values)
+    for params in (mixed, uniform):
+        train(Adai(params), params, [[np.array(0.0), np.array([0.7, 0.3])]] * 5)  # the float32 one adds no error
+    assert largest_difference(mixed[1:], uniform[1:]) <= 1e-14
+
+
 def test_the_mean_is_right_for_large_tensors_in_float32():
     param = torch.nn.Parameter(torch.zeros(6_000_000))
     param.grad = torch.randn(6_000_000, generator=torch.Generator().manual_seed(0))
