@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 
 from adai import Adai, AdaiS, AdaiW
 from adai.optim import CATALOGUE, reference
-
-from .problems import SMALL, arrays, assert_close, feed, follow, largest_difference, parameters, run, start, train
+from tests.optim.problems import (
+    SMALL,
+    arrays,
+    assert_close,
+    feed,
+    follow,
+    largest_difference,
+    parameters,
+    run,
+    start,
+    train,
+)
 
 BOTH = pytest.mark.parametrize("optimizer", [Adai, AdaiW])
 fuzz = settings(max_examples=25, deadline=None)

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from adai.optim.catalogue import OURS
-
-from .problems import arrays, assert_close, each_of_ours, largest_difference, run, start
+from tests.optim.problems import arrays, assert_close, each_of_ours, largest_difference, run, start
 
 OF_ALL = (
     ({"lr": -0.1}, r"lr is -0\.1, but must satisfy 0 <=? lr < inf"),

@@ -9,8 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from adai.optim import reference
 from adai.optim.catalogue import OURS
-
-from .problems import through_a_file
+from tests.optim.problems import through_a_file
 
 PATHS = [{}, {"foreach": True}, {"foreach": False}, {"capturable": True}]
 seeds = st.integers(0, 2**32 - 1)

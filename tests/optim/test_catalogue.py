@@ -13,8 +13,7 @@ from adai import optim
 from adai.optim import CATALOGUE, create, settings
 from adai.optim.base import DenseOptimizer
 from adai.optim.catalogue import OURS
-
-from .problems import each_of_ours
+from tests.optim.problems import each_of_ours
 
 API = Path(__file__).parents[2] / "book/reference/api.md"
 EVERY = ("lr", "weight_decay")

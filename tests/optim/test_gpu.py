@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from .problems import assert_close, each_of_ours, each_with_fused, start
+from tests.optim.problems import assert_close, each_of_ours, each_with_fused, start
 
 pytestmark = [
     pytest.mark.gpu,

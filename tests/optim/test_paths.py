@@ -11,8 +11,7 @@ from adai import Adai
 from adai.book.operations import Operations
 from adai.optim.catalogue import OURS
 from adai.optim.compiled import compiled_move
-
-from .problems import assert_close, each_of_ours, each_with_fused, feed, start, trained
+from tests.optim.problems import assert_close, each_of_ours, each_with_fused, feed, start, trained
 
 each_input = pytest.mark.parametrize(
     ("entry", "options"),

@@ -7,8 +7,7 @@ import torch
 
 from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
 from adai.optim import CATALOGUE
-
-from .problems import arrays, follow, largest_difference, parameters, run, train
+from tests.optim.problems import arrays, follow, largest_difference, parameters, run, train
 
 NO_EPS = 1e-300
 """So small that it does not matter whether it joins the root of the corrected or of the uncorrected moment."""

@@ -11,8 +11,7 @@ import torch
 
 from adai import AdaBound, AdaiV2, AdaiW, Padam
 from adai.optim import CATALOGUE, create, reference
-
-from .problems import arrays, each_of_ours, follow, largest_difference, parameters, run, train
+from tests.optim.problems import arrays, each_of_ours, follow, largest_difference, parameters, run, train
 
 RATES = [{"lr": 0.01, "weight_decay": 0.1}, {"lr": 0.1, "weight_decay": 0.0}]
 NO_EPS = 1e-300

@@ -8,8 +8,17 @@ import torch
 
 from adai import Adai, AdaiW
 from adai.optim.catalogue import OURS
-
-from .problems import arrays, assert_close, each_of_ours, feed, parameters, start, through_a_file, train, trained
+from tests.optim.problems import (
+    arrays,
+    assert_close,
+    each_of_ours,
+    feed,
+    parameters,
+    start,
+    through_a_file,
+    train,
+    trained,
+)
 
 
 def twins(params):

@@ -10,8 +10,18 @@ from torch.optim import lr_scheduler
 
 from adai import Adai
 from adai.optim import reference
-
-from .problems import arrays, each_of_ours, feed, follow, largest_difference, parameters, run, start, train, trained
+from tests.optim.problems import (
+    arrays,
+    each_of_ours,
+    feed,
+    follow,
+    largest_difference,
+    parameters,
+    run,
+    start,
+    train,
+    trained,
+)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import torch
 
-from .table import TABLE, table
+from tests.optim.conformance.table import TABLE, table
 
 torch.set_num_threads(1)
 TABLE.write_text(table(), encoding="utf-8")

@@ -6,8 +6,8 @@ import warnings
 import torch
 from torch.testing._internal.common_optimizers import OptimizerErrorEnum
 
-from ..problems import start
-from .case import behaviour, refused
+from tests.optim.conformance.case import behaviour, refused
+from tests.optim.problems import start
 
 
 @behaviour

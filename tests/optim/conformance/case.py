@@ -18,8 +18,7 @@ from torch.testing._internal.common_optimizers import (
 )
 
 from adai.optim.catalogue import OURS, Entry
-
-from ..problems import SHAPES, assert_close, feed, trained
+from tests.optim.problems import SHAPES, assert_close, feed, trained
 
 
 class AbsentError(Exception):

@@ -9,8 +9,8 @@ import torch._dynamo.testing
 from torch.optim import lr_scheduler
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..problems import assert_close, feed, start
-from .case import ADAM, AbsentError, behaviour
+from tests.optim.conformance.case import ADAM, AbsentError, behaviour
+from tests.optim.problems import assert_close, feed, start
 
 NO_COMPILER = "there is no C++ compiler here"
 

@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch.optim import lr_scheduler
 
-from ..problems import SHAPES, assert_close, through_a_file
-from .case import ADAM, assert_same_state, behaviour, frozen, go_on, refused, twin
+from tests.optim.conformance.case import ADAM, assert_same_state, behaviour, frozen, go_on, refused, twin
+from tests.optim.problems import SHAPES, assert_close, through_a_file
 
 
 @behaviour

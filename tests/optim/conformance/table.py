@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from . import arguments, paths, states, tensors, training
-from .case import INFOS, AbsentError, Case, NeedsCudaError
+from tests.optim.conformance import arguments, paths, states, tensors, training
+from tests.optim.conformance.case import INFOS, AbsentError, Case, NeedsCudaError
 
 BEHAVIOURS: dict[str, Callable[[Case], None]] = {
     function.row: function

@@ -4,8 +4,8 @@ import copy
 
 import torch
 
-from ..problems import assert_close, feed, start
-from .case import ADAM, AbsentError, NeedsCudaError, behaviour, refused
+from tests.optim.conformance.case import ADAM, AbsentError, NeedsCudaError, behaviour, refused
+from tests.optim.problems import assert_close, feed, start
 
 
 @behaviour

@@ -6,8 +6,8 @@ import torch
 from torch.optim import lr_scheduler
 from torch.testing._internal.common_optimizers import _get_optim_inputs_including_global_cliquey_kwargs
 
-from ..problems import assert_close, feed, start
-from .case import AbsentError, Problem, assert_same_state, behaviour, frozen, go_on
+from tests.optim.conformance.case import AbsentError, Problem, assert_same_state, behaviour, frozen, go_on
+from tests.optim.problems import assert_close, feed, start
 
 
 @behaviour
