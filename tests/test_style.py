@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from publishing.prose import pages, words
+from publishing.prose import pages, visible_text
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = {name: (ROOT / f"{name}.md").read_text("utf-8") for name in ("README", "CONTRIBUTING")}
-TEXTS = {name: words(text) for name, text in (pages() | DOCUMENTS).items()}
+TEXTS = {name: visible_text(text) for name, text in (pages() | DOCUMENTS).items()}
 
 STYLE = {
     "hype": r"amazing|blazing|cutting[- ]edge|ground-?breaking|incredibl[ey]|novel|powerful|remarkabl[ey]|seamless\w*|"

@@ -137,7 +137,7 @@ def test_exported_pictures_are_those_of_their_chapters():
     assert exported
     for target, cell in exported:
         (picture,) = (o.data["image/svg+xml"] for o in cell.outputs if "image/svg+xml" in o.get("data", {}))
-        assert target.read_text() == notebooks.exported(picture), f"{target} is stale: make notebooks"
+        assert target.read_text() == notebooks.themed_svg(picture), f"{target} is stale: make notebooks"
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_a_chapter_is_re_run_when_a_cell_a_module_or_a_record_changes(tmp_path, 
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
 
     def digest() -> str:
-        return notebooks.inputs(tmp_path / "x.ipynb", made)
+        return notebooks.digest_inputs(made)
 
     seen = [digest()]
     for unrelated in ("adai/other.py", "book/records/else/b.json"):
@@ -226,12 +226,12 @@ def test_other_versions_must_earn_the_same_but_may_write_a_dot(changed, same):
         )
         for earned in (record, record | changed)
     )
-    assert notebooks._same_checks(Path("a.ipynb"), stored, fresh) is same
+    assert notebooks.same_checks(Path("a.ipynb"), stored, fresh) is same
 
 
 def checkout(to: Path) -> Path:
     """The working tree's files as a repository of its own."""
-    for path in address.files(ROOT):
+    for path in address.project_files(ROOT):
         (to / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to / path.relative_to(ROOT))
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
