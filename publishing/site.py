@@ -6,12 +6,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from publishing import assets, figures, graph, numbers, pages, refresh
-
-
-def _skip_member(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Return True for what the API page leaves out: imports, constants, and what has no docstring."""
-    return True if member.imported or member.type == "data" or not member.docstring else None
+from publishing import api, assets, figures, graph, numbers, pages, refresh
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -25,7 +20,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("verdict", pages.VerdictRole())
     app.add_post_transform(figures.InlineFigures)
     app.add_post_transform(graph.DrawLedgerGraph)
-    app.connect("autodoc-skip-member", _skip_member)
+    app.connect("autodoc-skip-member", api.skip_member)
+    app.connect("missing-reference", api.resolve_reexport)
     app.connect("build-finished", refresh.delete_stale_pages)
     app.connect("build-finished", assets.thin_icons)
     app.connect("builder-inited", assets.write_colours)

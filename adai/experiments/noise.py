@@ -215,11 +215,11 @@ def _trained(settings: dict[str, Any], inputs: "Tensor", targets: "Tensor") -> I
 
 def _run_states(settings: dict[str, Any], folder: Path) -> Iterator["Run"]:
     """The recorded run before its first step, and after its last."""
-    from adai.training import Run, finished
+    from adai.training import Run, load_finished
 
     spec = digits.ended(*settings["run"], folder)
     yield Run(spec)
-    yield finished(spec, folder)
+    yield load_finished(spec, folder)
 
 
 def _repeat_run(result: Result, folder: Path) -> Iterator[str]:

@@ -114,9 +114,9 @@ def _rises(landscape: "Landscape", kind: str, sigma: float, draws: int, seed: in
 def _landscapes(settings: dict[str, Any], folder: Path) -> tuple["Landscape", float]:
     """The loss landscape about a run's last weights, and its test error there in percent."""
     from adai.theory.sharpness import Landscape
-    from adai.training import finished
+    from adai.training import load_finished
 
-    run = finished(digits.ended(settings["run"]["experiment"], settings["run"]["hash"], folder), folder)
+    run = load_finished(digits.ended(settings["run"]["experiment"], settings["run"]["hash"], folder), folder)
     run.evaluate()
     count = settings["images"]
     inputs = run.data.normalised(run.data.train_inputs[:count])

@@ -1,8 +1,10 @@
 """Colours of figures: readable on both grounds, one for each optimizer."""
 
+import math
+
 import pytest
 
-from adai.book.figures import GREY, OPTIMIZER
+from adai.book.figures import GREY, OPTIMIZER, rounded
 
 WHITE, DARK = "#ffffff", "#14181e"  # the theme's two grounds
 
@@ -23,6 +25,12 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("ground", [WHITE, DARK])
 def test_lines_reach_three_to_one_on_both_grounds(colour, ground):
     assert contrast(colour, ground) >= 3
+
+
+def test_rounded_keeps_four_digits_zero_and_gaps():
+    values = [1.23456, -0.00123449, 98764.0, 0.0, math.nan]
+    expected = [1.235, -0.001234, 98760.0, 0.0, math.nan]
+    assert rounded(values) == pytest.approx(expected, rel=1e-12, nan_ok=True)
 
 
 def test_each_optimizer_of_table_1_has_a_colour_of_its_own():

@@ -65,7 +65,7 @@ def walk(experiment: str) -> None:
     """Make the first run of an experiment, and file its record in the book of the folder at hand."""
     if pattern := BEFORE.get(experiment):
         first = pattern.split("/")[0]
-        for missing in stages(lambda: registry.specs(first, "smoke"), RECORDS):
+        for missing in stages(lambda: registry.specs(first, "smoke", Inputs.at(RECORDS)), RECORDS):
             for name in fnmatch.filter(missing, pattern):
                 make(name, missing[name])
     runs = registry.EXPERIMENTS[experiment].runs("smoke", Inputs.at(RECORDS))

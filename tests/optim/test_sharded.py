@@ -62,7 +62,7 @@ def process(rank, port, folder):
         if rank == 0:
             torch.save(results, folder / "results.pt")
     finally:
-        time.sleep(0.1)  # as in adai.processes.joined
+        time.sleep(0.1)  # as in adai.training.processes.process_group
         dist.destroy_process_group()
 
 

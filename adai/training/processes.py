@@ -1,4 +1,4 @@
-"""The process around a run: the signal to stop, and the others that torchrun started."""
+"""The process around a run: the signal to stop it, and its torchrun peers."""
 
 import os
 import signal
@@ -12,8 +12,15 @@ import torch.distributed as dist
 
 
 @contextmanager
-def joined(device: str) -> Iterator[tuple[str, int]]:
-    """Inside, this process is one of those that torchrun started, if it did; yields its device and its rank."""
+def process_group(device: str) -> Iterator[tuple[str, int]]:
+    """Join the process group of torchrun, if it started this process, and leave it at the end.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+
+    Yields:
+        The device of this process (of GPUs its own one), and its rank, 0 without torchrun.
+    """
     if "RANK" not in os.environ:
         yield device, 0
         return
@@ -31,7 +38,7 @@ def joined(device: str) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def stop_signal() -> Iterator[threading.Event]:
-    """Turns SIGTERM into an event that is looked at after each step."""
+    """Turn SIGTERM into an event, and yield it; `all_stop` asks for it after each step."""
     stop = threading.Event()
     with _on_sigterm(stop.set):
         yield stop
@@ -39,7 +46,7 @@ def stop_signal() -> Iterator[threading.Event]:
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Turns SIGTERM into what Ctrl-C raises."""
+    """Turn SIGTERM into what Ctrl-C raises."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -60,8 +67,13 @@ def _on_sigterm(act: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def agreed(stop: threading.Event, device: torch.device) -> bool:
-    """Whether to stop now; processes ask each other, since the signal may reach them at different steps."""
+def all_stop(stop: threading.Event, device: torch.device) -> bool:
+    """Return whether any process of the group was asked to stop: the signal may reach them at different steps.
+
+    Args:
+        stop: this process's event, from `stop_signal`.
+        device: where processes exchange tensors.
+    """
     if not dist.is_initialized():
         return stop.is_set()
     asked = torch.tensor(float(stop.is_set()), device=device)

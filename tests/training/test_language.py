@@ -1,6 +1,5 @@
 """Training on text: the state is carried, runs repeat and go on bit for bit, and a perplexity has one meaning."""
 
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -12,10 +11,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from adai import records, training
+from adai import records
+from adai.data import ptb
 from adai.models import MODELS
 from adai.records import RecordError, Spec
-from adai.training import Interrupted, LanguageRun, first_steps, prepared, train
+from adai.training import LanguageRun, first_steps, make_run, train
 from adai.training.language import perplexity
 from tests import forks
 
@@ -55,20 +55,12 @@ def changed(**fields) -> Spec:
     return dataclasses.replace(SPEC, **fields)
 
 
-# ── the network and its perplexity ──
+# ── perplexity ──
 
 
 def model_of(words=WORDS, **options) -> torch.nn.Module:
     torch.manual_seed(0)
     return MODELS["lstm"](words=words, **{"width": 8, "layers": 2} | options).eval()
-
-
-def test_the_papers_network_has_14_million_parameters():
-    model = MODELS["lstm"]()
-    assert sum(parameter.numel() for parameter in model.parameters()) == 14_452_496
-    tied = MODELS["lstm"](tied=True)
-    assert sum(parameter.numel() for parameter in tied.parameters()) == 14_452_496 - 10_000 * 512
-    assert tied.head.weight is tied.embedding.weight
 
 
 def test_perplexity_is_the_mean_over_all_tokens_given_all_before():
@@ -91,7 +83,7 @@ def test_perplexity_does_not_depend_on_how_much_is_read_at_a_time(steps):
 def test_perplexity_does_not_depend_on_the_layout_of_training():
     found = []
     for batch_size, bptt in ((1, 35), (10, 35), (10, 70)):
-        run = prepared(changed(batch_size=batch_size, bptt=bptt))
+        run = make_run(changed(batch_size=batch_size, bptt=bptt))
         run.evaluate()
         found.append((run.curves["valid_perplexity"], run.curves["test_perplexity"]))
     assert found[0] == found[1] == found[2]
@@ -103,17 +95,6 @@ def test_an_untrained_network_hesitates_between_all_words():
     assert perplexity(model, text[:-1], text[1:]) == pytest.approx(500, rel=0.02)
 
 
-def test_dropout_leaves_the_way_through_time_alone():
-    model = model_of(dropout=0.9).train()
-    assert all(layer.dropout == 0 for layer in model.layers)
-    # All that the first layer reads is dropped or scaled; what it remembers is passed on whole.
-    model.dropout.p = 1.0
-    tokens = torch.randint(WORDS, (3, 2))
-    one, _ = model(tokens, model.start(2))
-    other, _ = model(tokens.roll(1), model.start(2))
-    assert torch.equal(one, other)
-
-
 # ── a run ──
 
 
@@ -122,7 +103,7 @@ def test_a_step_is_one_of_truncated_backpropagation():
     spec = changed(
         optimizer="sgd", hyperparameters={"lr": 2}, clip=0.05, model_options=SPEC.model_options | {"dropout": 0}
     )
-    run = prepared(spec)
+    run = make_run(spec)
     model = MODELS["lstm"](**spec.model_options)
     model.load_state_dict(run.model.state_dict())
     length = TOKENS // BATCH
@@ -148,12 +129,72 @@ def test_a_step_is_one_of_truncated_backpropagation():
 
 def test_optimizers_share_initial_weights_and_dropout_and_seeds_differ_in_both():
     still = {"lr": 1e-30}
-    one, other = (list(prepared(changed(optimizer=o, hyperparameters=still)).epoch()) for o in ("sgd", "adam"))
+    one, other = (list(make_run(changed(optimizer=o, hyperparameters=still)).epoch()) for o in ("sgd", "adam"))
     assert one == other
-    run, seed1 = prepared(SPEC), prepared(changed(seed=1))
+    run, seed1 = make_run(SPEC), make_run(changed(seed=1))
     assert not torch.equal(run.model.embedding.weight, seed1.model.embedding.weight)
     seed1.model.load_state_dict(run.model.state_dict())
     assert next(run.epoch()) != next(seed1.epoch())
+
+
+def test_the_state_is_carried_from_step_to_step_and_starts_anew_with_an_epoch():
+    run = make_run(changed(hyperparameters={"lr": 1e-30}, model_options=SPEC.model_options | {"dropout": 0}))
+    text = run.lanes[0]
+    for _ in range(2):
+        epoch = run.epoch()
+        for step in (1, 2):
+            next(epoch)
+            with torch.no_grad():
+                _, expected = run.model(text[: step * BPTT], run.model.start(BATCH))
+            assert torch.allclose(run.state, expected, rtol=1e-5, atol=1e-9)
+        list(epoch)
+
+
+def masks(run: LanguageRun, steps: int) -> list[bytes]:
+    """Which entries of the embedding each step dropped."""
+    seen, epoch = [], run.epoch()
+
+    def note(_: object, __: object, output: torch.Tensor) -> None:
+        seen.append((output == 0).numpy().tobytes())
+
+    with run.model.dropout.register_forward_hook(note):
+        for _ in range(steps):
+            next(epoch)
+    return seen[:: len(run.model.layers) + 1]
+
+
+def test_each_step_drops_other_units_which_follow_from_seed_and_step():
+    first = masks(make_run(SPEC), 4)
+    assert len(set(first)) == 4
+    torch.manual_seed(5)
+    assert first == masks(make_run(changed(optimizer="sgd")), 4)
+    assert not set(first) & set(masks(make_run(changed(seed=1)), 4))
+
+
+def test_perplexities_are_those_of_the_texts_that_name_them():
+    run = make_run(SPEC)
+    assert isinstance(run, LanguageRun)
+    list(run.epoch())  # which leaves the network in training, with dropout
+    run.evaluate()
+    data = run.data
+    for part, inputs, targets in (
+        ("valid", data.held_out_inputs, data.held_out_targets),
+        ("test", data.test_inputs, data.test_targets),
+    ):
+        assert run.curves[f"{part}_perplexity"] == [perplexity(run.model, inputs, targets)]
+    assert len(data.held_out_targets) == 62 and len(data.test_targets) == 48
+
+
+def test_the_lanes_are_the_text_and_what_is_left_over_is_its_end():
+    run = make_run(SPEC)
+    inputs, targets = run.lanes
+    words = ptb.vocabulary()
+    text = (ptb.folder() / "ptb" / "ptb.train.txt").read_text().replace("\n", ptb.END).split()
+    length = TOKENS // BATCH
+    for lane in range(BATCH):
+        assert [words[index] for index in targets[:, lane]] == text[lane * length : (lane + 1) * length]
+    assert torch.equal(inputs[1:], targets[:-1])
+    assert torch.cat(list(run.batches())).tolist() == list(range(length))
 
 
 def test_a_run_repeats_and_leaves_the_callers_random_numbers_alone():
@@ -175,27 +216,10 @@ def test_a_record_has_perplexities_and_can_be_read_back(tmp_path):
     assert records.read(path).result() == f"test perplexity {record.curves['test_perplexity'][-1]:.1f}"
 
 
-class StopAfter:
-    """Stands in for the event that SIGTERM sets, after so many steps."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def is_set(self):
-        self.steps -= 1
-        return self.steps < 0
-
-
 @pytest.mark.parametrize("stop", [0, 1, 8, 9, 10, 11, 25])  # an epoch has ten steps
-def test_a_stopped_run_goes_on_bit_for_bit(stop, tmp_path, monkeypatch):
-    whole, checkpoint = train(SPEC), tmp_path / "checkpoint"
-    with monkeypatch.context() as patched:
-        patched.setattr(training, "stop_signal", lambda: contextlib.nullcontext(StopAfter(stop)))
-        with pytest.raises(Interrupted):
-            train(SPEC, checkpoint=checkpoint)
-    resumed = train(SPEC, checkpoint=checkpoint)
+def test_a_stopped_run_goes_on_bit_for_bit(stop, stopped_and_resumed):
+    whole, resumed = train(SPEC), stopped_and_resumed(SPEC, stop)
     assert resumed.curves == whole.curves and resumed.first_losses == whole.first_losses
-    assert not checkpoint.exists()
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
@@ -227,11 +251,16 @@ def test_a_run_that_diverges_has_a_record_all_the_same(tmp_path):
     assert math.isnan(records.read(record.save(tmp_path)).curves["test_perplexity"][-1])
 
 
+def test_a_network_for_images_is_refused():
+    with pytest.raises(RecordError, match="mlp reads no text, which ptb is: take lstm"):
+        make_run(changed(model="mlp", model_options={}))
+
+
 def test_the_lengths_of_backpropagation_and_lanes_are_checked():
     with pytest.raises(RecordError, match="bptt is None on ptb: a text needs it"):
-        prepared(changed(bptt=None))
+        make_run(changed(bptt=None))
     with pytest.raises(RecordError, match="203 tokens do not fill 300 lanes"):
-        prepared(changed(batch_size=300))
+        make_run(changed(batch_size=300))
     with pytest.raises(RecordError, match="bptt is 0, expected"):
         changed(bptt=0)
     with pytest.raises(RecordError, match="clip is -1, expected"):
