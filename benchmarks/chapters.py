@@ -3,8 +3,8 @@
     python -m benchmarks.chapters [--out FILE.json] [CHAPTER.ipynb ...]
 
 Without names: the chapters before the experiments, in `book/start`, `book/diffusion` and `book/inertia`. Wall time is
-what a reader waits, including the kernel's start. CPU time is that of the kernel and its children, and hardly depends on
-the machine's other work.
+what a reader waits, including the kernel's start. CPU time is that of kernel and children, and hardly depends
+on the machine's other work.
 """
 
 import argparse

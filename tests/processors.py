@@ -65,7 +65,7 @@ PROCESSORS = {
 
 
 def repeat(name: str, chapters: list[Path]) -> bool:
-    """Run the chapters as one processor would, and return whether the outputs are as stored and the libraries obeyed."""
+    """Run the chapters as one processor would, and return whether outputs are as stored and libraries obeyed."""
     settings, expected = PROCESSORS[name]
     environment = os.environ | settings | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     asked = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
