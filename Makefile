@@ -125,7 +125,7 @@ test-oldest: .venv/.full
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
 	.venv-oldest/bin/python -m publishing.notebooks --checks
 
-OF_THE_SITE := book/test_animation.py publishing test_live_cells.py test_makefile.py test_pages.py test_recipes.py test_workflows.py
+OF_THE_SITE := book/test_animation.py publishing site test_makefile.py test_recipes.py test_workflows.py
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest

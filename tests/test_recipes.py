@@ -32,7 +32,7 @@ class Tree:
         places = re.findall(r"`([\w<>./-]+)`", section[1])
         names = [re.sub(r"\\?<\w+\\?>", r"[\\w-]+", re.escape(name)) for name in places]
         self.named = re.compile("|".join(f"{name}.*" if name.endswith("/") else name for name in names))
-        for path in address.files(ROOT):
+        for path in address.project_files(ROOT):
             target = root / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
@@ -130,7 +130,7 @@ def test_a_chapter(tmp_path):
     done = tree.python("-m", "publishing.notebooks")
     assert (done.returncode, done.stdout) == (0, f"{CHAPTER}: executed\n"), done.stderr
     tree.test("--nbval", "--nbval-current-env", CHAPTER, least=3)
-    tree.test("tests/publishing/test_notebooks.py", "-k", "toy or every_cell", least=8)
+    tree.test("tests/chapters", "-k", "toy or every_cell", least=8)
     # A cell that is changed and not executed again is found.
     tree.write(CHAPTER, (tmp_path / CHAPTER).read_text().replace("dsolve(x(t)", "dsolve(2 * x(t)"))
     assert tree.python("-m", "pytest", "--nbval", "--nbval-current-env", "-p", "no:xdist", CHAPTER).returncode == 1

@@ -1,4 +1,4 @@
-"""Figures with sliders: what is stored for the browser, and what is refused. Its use in a browser: test_pages."""
+"""Figures with sliders: what is stored for the browser, and what is refused. Its use in a browser: tests/site."""
 
 import re
 

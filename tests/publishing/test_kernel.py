@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import mpmath
 import nbformat
 import pytest
 
@@ -73,7 +74,12 @@ def test_formulas_give_numbers_that_can_be_formatted() -> None:
     assert text(result) == "0.333 2.0\n"
 
 
-# The chapters ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("cell", ["1", "1 / 0", "raise SystemExit", "x =", "import absent\nabsent.f()"])
+def test_outside_of_cells_numbers_are_formatted_as_ever(cell: str) -> None:
+    before = mpmath.mpf.__format__
+    run(f"import mpmath\n{cell}" if cell != "x =" else cell)
+    assert mpmath.mpf.__format__ is before and "__format__" not in vars(mpmath.mpf)
+
 
 ALONE = f"""
 import json, sys

@@ -1,13 +1,12 @@
 """The notation page defines every symbol that the chapters' formulas use, and its links lead somewhere."""
 
 import re
-from pathlib import Path
 
 import pytest
 
+from publishing import ROOT
 from publishing.prose import formulas, pages, symbols, without_exercises
 
-ROOT = Path(__file__).parents[1]
 PAGE = "book/start/notation"
 SHORT_LIVED = "## Letters of single chapters"
 LINK = re.compile(r"\]\(([^)]+)\)")
@@ -16,13 +15,13 @@ CHAPTERS = [name for name, text in BOOK.items() if name != PAGE and any(formulas
 
 
 def rows(text: str) -> list[list[str]]:
-    """Cells of each row of the tables that list symbols."""
+    """Return the cells of each row of the tables that list symbols."""
     tables = re.findall(r"^\| symbol .*\n\| -.*\n((?:\|.*\n?)+)", text, re.M)
     return [row.split("|")[1:-1] for table in tables for row in table.splitlines()]
 
 
 def defined(chapter: str, page: str) -> set[str]:
-    """What the page defines for a chapter: the first symbol of each formula in a row's first cell."""
+    """Return what the page defines for a chapter: the first symbol of each formula in a row's first cell."""
     everywhere, _, short_lived = page.partition(SHORT_LIVED)
     found = rows(everywhere)
     found += [row for row in rows(short_lived) if any(chapter in target for target in map(resolved, links(row[-1])))]
@@ -30,7 +29,7 @@ def defined(chapter: str, page: str) -> set[str]:
 
 
 def undefined(chapter: str, page: str = BOOK[PAGE]) -> dict[str, str]:
-    """Each symbol of a chapter that the page lacks, with the first formula that uses it."""
+    """Return each symbol of a chapter that the page lacks, with the first formula that uses it."""
     known, missing = defined(chapter, page), {}
     for formula in formulas(without_exercises(BOOK[chapter])):
         for symbol in symbols(formula):
@@ -40,18 +39,19 @@ def undefined(chapter: str, page: str = BOOK[PAGE]) -> dict[str, str]:
 
 
 def links(text: str) -> list[str]:
+    """Return the targets of links within the book."""
     return [target for target in LINK.findall(text) if "://" not in target]
 
 
 def resolved(target: str) -> str:
-    """The name of the page that a link on the notation page leads to, and its anchor."""
+    """Return the name of the page that a link on the notation page leads to, with its anchor."""
     path, _, anchor = target.partition("#")
     page = (ROOT / PAGE).parent.joinpath(path).resolve().relative_to(ROOT).with_suffix("").as_posix() if path else PAGE
     return f"{page}#{anchor}" if anchor else page
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, made as on GitHub."""
+    """Return the anchors of a page's headings, made as on GitHub."""
     headings = re.findall(r"^#{1,3} (.+)$", text, re.M)
     return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 

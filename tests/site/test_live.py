@@ -6,7 +6,7 @@ import re
 import pytest
 
 from publishing.live import CHAPTERS
-from tests.test_pages import ACCESSIBILITY, SITE, address, axe_core, open_page, tabs, troubles  # noqa: F401
+from tests.site.browser import SITE, accessibility_faults, load_axe, open_page
 
 LIVE = SITE / "_static/live"
 PAGE = "book/inertia/adai.html"
@@ -23,7 +23,7 @@ def built() -> None:
 
 
 def status(tab: object, text: str | re.Pattern, seconds: float = 300) -> str:
-    """Waits until the panel says something; what it says then."""
+    """Wait until the panel says something, and return all that it says then."""
     said = tab.locator(".adai-live [role=status]")
     said.filter(has_text=text).wait_for(timeout=1000 * seconds)
     return said.text_content()
@@ -40,10 +40,10 @@ def test_what_is_loaded_when_asked_for_is_within_its_budget() -> None:
     assert (LIVE / "live.js").stat().st_size < 10e3, "this much each live chapter loads unasked"
 
 
-def test_cells_earn_in_the_browser_what_is_stored(tabs: dict, address: str, troubles: list[str]) -> None:  # noqa: F811
+def test_cells_earn_in_the_browser_what_is_stored(tabs: dict, address: str, troubles: list[str]) -> None:
     tab, asked = tabs["light"], []
     tab.on("request", lambda request: asked.append(request.url.removeprefix(address)))
-    open_page(tab, address + PAGE, 1280)
+    open_page(tab, address + PAGE)
     stored = tab.evaluate(OUTPUTS)
     assert len(stored) > 10
     live = {url.split("?")[0] for url in asked if "live/" in url}
@@ -76,11 +76,11 @@ def test_cells_earn_in_the_browser_what_is_stored(tabs: dict, address: str, trou
     assert tab.get_by_role("button", name="Run this page here").evaluate("e => e === document.activeElement")
     assert cell.inner_text() == "while True: pass"
     assert not troubles
-    tab.add_script_tag(content=axe_core())
-    assert tab.evaluate(ACCESSIBILITY) == []
+    load_axe(tab)
+    assert accessibility_faults(tab) == []
 
 
-def test_what_goes_wrong_is_said(tabs: dict, address: str) -> None:  # noqa: F811
+def test_what_goes_wrong_is_said(tabs: dict, address: str) -> None:
     tab = tabs["dark"]
     tab.route("**/sympy.zip", lambda route: route.fulfill(status=503))
     open_page(tab, address + PAGE, 390)
@@ -92,7 +92,7 @@ def test_what_goes_wrong_is_said(tabs: dict, address: str) -> None:  # noqa: F81
     assert tab.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_a_page_opened_from_a_file_says_that_it_needs_a_server(tabs: dict) -> None:  # noqa: F811
+def test_a_page_opened_from_a_file_says_that_it_needs_a_server(tabs: dict) -> None:
     tab = tabs["dark"]
     tab.goto((SITE / PAGE).as_uri())
     assert "Not from a file" in status(tab, "server")

@@ -1,15 +1,14 @@
 """What no page says: hype, words that talk a reader down, American spellings, a dash for a comma, a word twice."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from publishing.prose import pages, words
+from publishing import ROOT
+from publishing.prose import pages, visible_text
 
-ROOT = Path(__file__).parents[1]
 DOCUMENTS = {name: (ROOT / f"{name}.md").read_text("utf-8") for name in ("README", "CONTRIBUTING")}
-TEXTS = {name: words(text) for name, text in (pages() | DOCUMENTS).items()}
+TEXTS = {name: visible_text(text) for name, text in (pages() | DOCUMENTS).items()}
 
 STYLE = {
     "hype": r"amazing|blazing|cutting[- ]edge|ground-?breaking|incredibl[ey]|novel|powerful|remarkabl[ey]|seamless\w*|"
@@ -27,7 +26,7 @@ EXCEPTIONS = {"idealized", "maximize"}
 
 
 def slips(text: str) -> list[str]:
-    """What a text says against the style, without what it quotes from the paper."""
+    """Return each breach of the style in a text, outside of quotations."""
     text = re.sub(r'"[^"]{1,300}?"', "…", text)
     rules = {why: re.compile(rf"(?<![\w-])(?:{rule})(?!\w)", re.I) for why, rule in STYLE.items()}
     found = [(match[0], why) for why, rule in rules.items() for match in rule.finditer(text)]
