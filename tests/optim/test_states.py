@@ -129,6 +129,23 @@ def test_dropping_a_correction_that_has_become_1_changes_no_bit(optimizer, monke
         assert all(torch.equal(one, other) for one, other in zip(params, kept, strict=True))
 
 
+def test_a_parameter_that_came_late_keeps_its_correction_where_others_drop_theirs(monkeypatch):
+    def run():
+        early, late = start(torch.float32, shapes=[(3,), (3,)])
+        optimizer = Adai([early, late], eps=0.5)
+        for step in range(1010):
+            feed([early, late], step, scale=1e-3)
+            if step < 995:
+                late.grad = None
+            optimizer.step()
+        return [early, late], [optimizer.state[one]["bias_correction1"].shape for one in (early, late)]
+
+    params, shapes = run()
+    assert shapes == [(), (3,)]
+    monkeypatch.setattr(Adai, "_drop_spent_corrections", lambda self: None)
+    assert_close(params, run()[0], 1e-6)
+
+
 @pytest.mark.parametrize("path", ["capturable", "differentiable"])
 def test_a_graph_that_was_captured_finds_its_corrections_where_they_were(path):
     weight = torch.ones(3)
