@@ -42,13 +42,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train a run or take a measurement that has no record; under torchrun, all of its processes train it together."""
-    from adai.processes import joined
     from adai.running.sweep import train_and_save
+    from adai.training.processes import process_group
 
     experiment = arguments.run.split("/")[0]
     if isinstance(registry.find(experiment), Measured):
         return _measure(arguments, experiment)
-    with _output(arguments) as folder, joined(_device(arguments)) as (device, rank):
+    with _output(arguments) as folder, process_group(_device(arguments)) as (device, rank):
         runs = registry.specs(experiment, arguments.scale, Inputs.at(folder))
         spec = registry.find_run(runs, arguments.run, arguments.scale)
         path = records.path_of(spec, folder)
@@ -83,8 +83,8 @@ def _measure(arguments: argparse.Namespace, name: str) -> int:
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Train all runs of an experiment that have no record, side by side, and print the table."""
-    from adai.processes import interrupted_by_sigterm
     from adai.running.sweep import stages
+    from adai.training.processes import interrupted_by_sigterm
 
     experiment = registry.find_trained(arguments.experiment)
     failed: list[str] = []
@@ -157,16 +157,9 @@ def check(arguments: argparse.Namespace) -> int:
 
 def data(arguments: argparse.Namespace) -> int:
     """Put a data set into the folder that ADAI_DATA names: download it, or decode the files of ImageNet there."""
-    from adai.data import cifar, imagenet, mnist, ptb, tiny_imagenet
+    from adai.data import prepare
 
-    prepare = {
-        "mnist": mnist.fetch,
-        "ptb": ptb.fetch,
-        "tiny_imagenet": tiny_imagenet.fetch,
-        "imagenet": imagenet.decode,
-    }
-    where = prepare[arguments.set]() if arguments.set in prepare else cifar.fetch(arguments.set)
-    print(f"{arguments.set} is in {where}")
+    print(f"{arguments.set} is in {prepare(arguments.set)}")
     return 0
 
 
@@ -225,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", choices=("cifar10", "cifar100", "mnist", "ptb", "tiny_imagenet", "imagenet"))
+    command.add_argument("set", help="its name, such as cifar10; an unknown name lists all of them")
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)

@@ -1,11 +1,11 @@
-"""Every chapter as a reader opens it on Colab: alone, in an empty folder, on Colab's own package versions.
+"""Open every chapter as a reader does on Colab: alone, in an empty folder, on Colab's own package versions.
 
     python -m benchmarks.colab [--python python3.12] [--out FILE.json] [CHAPTER.ipynb ...]
 
-A virtual environment gets the versions of `colab.txt`. Then for each chapter: the notebook is copied into an empty
-folder and executed there, first cell first, which clones this checkout and installs the book from it as it would on
-Colab. Printed are the seconds of that set-up and of the rest, and what went wrong: a cell that raises, a check with
-another verdict than the stored one, or a package of Colab's that the set-up moved.
+The versions of `colab.txt` are installed in a virtual environment. Each notebook is copied into an empty folder and
+executed there; its set-up cell clones this checkout and installs the book from it, as on Colab. The script prints the
+seconds of the set-up and of the rest, and each fault: a cell that raises, a check whose verdict is not the stored one,
+or a package whose version the set-up changed.
 """
 
 import argparse
@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from adai.book import ledger
 from adai.records import processor
 from publishing import ROOT
 
-LISTED = Path(__file__).with_name("colab.txt")
-RUN = """
+_LISTED = Path(__file__).with_name("colab.txt")
+_RUN = """
 import json, sys, time
 import nbclient, nbformat
 
@@ -42,15 +43,14 @@ print(json.dumps({"setup": seconds[0], "rest": sum(seconds[1:]), "verdicts": ver
 """
 
 
-def environment(python: str, folder: Path) -> Path:
-    """A virtual environment with the listed versions; of a build of its own the plain version, and it says so.
+def _make_environment(python: str, folder: Path) -> Path:
+    """Make a virtual environment with the listed versions, and return its Python.
 
-    Returns:
-        Its Python.
+    A local build, such as 2.0+cu121, is replaced by its plain version; each replacement is printed.
     """
     subprocess.run([python, "-m", "venv", folder], check=True)
     inside = folder / "bin/python"
-    lines = [line for line in LISTED.read_text().splitlines() if line and not line.startswith("#")]
+    lines = [line for line in _LISTED.read_text().splitlines() if line and not line.startswith("#")]
     plain = [line.partition("+")[0] for line in lines]
     for line, version in zip(lines, plain, strict=True):
         if line != version:
@@ -59,26 +59,26 @@ def environment(python: str, folder: Path) -> Path:
     return inside
 
 
-def versions(python: Path) -> dict[str, str]:
-    """What is installed, without the book."""
+def _versions(python: Path) -> dict[str, str]:
+    """Return the version of each installed package except the book's."""
     listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], check=True, capture_output=True, text=True)
     return {entry["name"]: entry["version"] for entry in json.loads(listed.stdout) if entry["name"] != "adai"}
 
 
-def opened(chapter: Path, python: Path, before: dict[str, str]) -> dict:
-    """Execute a chapter alone, and take away what its set-up installed of the book.
+def _open(chapter: Path, python: Path, before: dict[str, str]) -> dict[str, Any]:
+    """Execute a chapter alone, then uninstall the book.
 
     Returns:
-        Seconds of set-up and of the rest, and the faults, none if all is well.
+        The seconds of set-up and of the rest, and a list of faults.
     """
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(chapter, folder)
-        (Path(folder) / "run.py").write_text(RUN)
+        (Path(folder) / "run.py").write_text(_RUN)
         environment = {**os.environ, "ADAI_SOURCE": str(ROOT), "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
         environment.pop("ADAI_DATA", None)
         command = [python, "run.py", chapter.name]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-        moved = {n: v for n, v in versions(python).items() if before.get(n, v) != v}
+        moved = {n: v for n, v in _versions(python).items() if before.get(n, v) != v}
         subprocess.run([python, "-m", "pip", "uninstall", "-qy", "adai"], check=True, capture_output=True)
     if done.returncode:
         return {"faults": [done.stderr.strip()[-2000:]]}
@@ -91,6 +91,7 @@ def opened(chapter: Path, python: Path, before: dict[str, str]) -> dict:
 
 
 def main() -> int:
+    """Run the command line, and return 1 if a chapter has a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chapters", nargs="*", type=Path)
     parser.add_argument("--python", default="python3.12", help="default: %(default)s")
@@ -99,17 +100,17 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = options.environment
-        python = made / "bin/python" if made else environment(options.python, Path(folder) / "colab")
-        before, found = versions(python), {}
+        python = made / "bin/python" if made else _make_environment(options.python, Path(folder) / "colab")
+        before, found = _versions(python), {}
         for chapter in [c.resolve() for c in options.chapters] or ledger.notebooks(ROOT):
             name = chapter.relative_to(ROOT).as_posix()
-            found[name] = opened(chapter, python, before)
+            found[name] = _open(chapter, python, before)
             times = (
                 "{setup:6.1f} s of set-up, {rest:6.1f} s".format_map(found[name]) if "rest" in found[name] else "failed"
             )
             print(f"{name:36} {times}", *found[name]["faults"], sep="\n    ", flush=True)
     if options.out:
-        listed = [line.lstrip("# ") for line in LISTED.read_text().splitlines() if line.startswith("#")]
+        listed = [line.lstrip("# ") for line in _LISTED.read_text().splitlines() if line.startswith("#")]
         report = {"list": " ".join(listed), "taken": before, "processor": processor(), "chapters": found}
         options.out.write_text(json.dumps(report, indent=1) + "\n")
     return 1 if any(result["faults"] for result in found.values()) else 0

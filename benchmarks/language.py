@@ -59,7 +59,7 @@ def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
         "losses": [round(loss, 4) for loss in losses],
         "seconds_a_step": statistics.median(times[WARM_UP:]),
         "seconds_a_token_evaluated": (now() - started) / EVALUATED,
-        "steps_an_epoch": len(run.parts()),
+        "steps_an_epoch": len(run.batches()),
         "norm_of_weights": begin.norm().item(),
         "distance": (end - begin).norm().item(),
     }
@@ -68,7 +68,7 @@ def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
 def text() -> dict[str, Any]:
     """What the training text shows of its words to a step."""
     run = LanguageRun(spec("sgd"))
-    words = [run.lanes[0][part].unique() for part in run.parts()]
+    words = [run.lanes[0][part].unique() for part in run.batches()]
     steps_with = torch.cat(words).bincount(minlength=run.model.embedding.num_embeddings)
     limit = language.SIZES["laptop"]["dataset_options"]["limit"]
     return {

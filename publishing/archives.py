@@ -1,41 +1,41 @@
-"""The book to take along: the built site as a zip, and the notebooks with all that they run on.
+"""Two archives to download: the built site, and the notebooks with everything they run on.
 
 python -m publishing.archives FOLDER   writes both into FOLDER, from the site in `_build/html`
 """
 
 import sys
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from adai.records import atomic_write
 from publishing import ROOT
 
 SITE, NOTEBOOKS = "adai-book-site.zip", "adai-book-notebooks.zip"
-LEFT_OUT = ("downloads", "_static/live")
-"""Of the site: where it offers the archives, which do not hold each other, and what runs cells, which a file cannot."""
+_LEFT_OUT = ("downloads", "_static/live")
+"""Parts of the site that its archive lacks: the archives themselves, and live cells, which need a server."""
 RUNS_ON = [
     *("README.md", "LICENSE", "LICENSE-text.md", "_config.yml"),
     *("pyproject.toml", "requirements.txt", "requirements-site.txt"),
     *("adai", "publishing", "book", "benchmarks"),
 ]
-"""What the notebooks need: the package with what installs it, the records, measured times."""
+"""Files and folders that the notebooks need: the package, what installs it, the records, measured times."""
 
 
 def pack_site(html: Path, target: Path) -> None:
-    """Packs a built site for reading offline: unpack it and open `adai-book/index.html`.
+    """Pack a built site for reading offline: unpack it and open `adai-book/index.html`.
 
     Raises:
         FileNotFoundError: if no site is built there.
     """
     if not (html / "index.html").is_file():
         raise FileNotFoundError(f"{html} holds no index.html: run `make book` first")
-    left_out = [html / name for name in LEFT_OUT]
-    _pack(target, html, (p for p in _files(html) if not any(folder in p.parents for folder in left_out)))
+    left_out = {html / name for name in _LEFT_OUT}
+    _pack(target, html, (file for file in _files(html) if left_out.isdisjoint(file.parents)))
 
 
 def pack_notebooks(root: Path, target: Path) -> None:
-    """Packs all notebooks with what they run on; `pip install -e ".[book]"` in its folder installs that.
+    """Pack all notebooks with what they run on; `pip install -e ".[book]"` in its folder installs that.
 
     Raises:
         FileNotFoundError: naming what the checkout lacks.
@@ -43,11 +43,11 @@ def pack_notebooks(root: Path, target: Path) -> None:
     for name in RUNS_ON:
         if not (root / name).exists():
             raise FileNotFoundError(f"{root} has no {name}, which the notebooks need: is it the book's checkout?")
-    _pack(target, root, (p for name in RUNS_ON for p in _files(root / name)))
+    _pack(target, root, (file for name in RUNS_ON for file in _files(root / name)))
 
 
 def _files(path: Path) -> Iterable[Path]:
-    """A file, or all files of a folder but hidden ones and caches."""
+    """Return a file itself, or all files of a folder except hidden ones and caches."""
     if path.is_file():
         return [path]
     return (
@@ -59,16 +59,24 @@ def _files(path: Path) -> Iterable[Path]:
 
 
 def _pack(target: Path, root: Path, files: Iterable[Path]) -> None:
-    """Writes a zip, whole or not at all, whose bytes depend on the files' contents alone."""
-    with atomic_write(target) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(files):
-            entry = zipfile.ZipInfo(f"adai-book/{file.relative_to(root).as_posix()}")
+    """Write files into a zip under `adai-book/`, with their paths below a folder; never a part of the zip."""
+    with atomic_write(target) as out:
+        write_zip(
+            out, ((f"adai-book/{file.relative_to(root).as_posix()}", file.read_bytes()) for file in sorted(files))
+        )
+
+
+def write_zip(target: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Write names and their contents into a zip whose bytes depend on nothing else."""
+    with ZipFile(target, "w") as archive:
+        for name, data in members:
+            entry = ZipInfo(name)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+            archive.writestr(entry, data, ZIP_DEFLATED, compresslevel=9)
 
 
 def main(folder: Path) -> None:
-    """Writes both archives."""
+    """Write both archives into a folder."""
     pack_site(ROOT / "_build/html", folder / SITE)
     pack_notebooks(ROOT, folder / NOTEBOOKS)
 

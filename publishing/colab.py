@@ -1,4 +1,4 @@
-"""Installs the book's package where a chapter is opened on its own (Colab), moving nothing that is already there.
+"""Install the book's package where a chapter is opened on its own (Colab), and keep the versions that are there.
 
 Run as a script by the chapters' set-up cell, from a fresh clone: it may import the standard library only. The
 package stays in the clone, so that a record made there knows its commit.
@@ -10,13 +10,13 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-KEPT = ("torch", "numpy", "matplotlib")
+_KEPT = ("torch", "numpy", "matplotlib")
 
 
 def main() -> int:
-    """pip's exit status, after one sentence if what is there does not fit the book's ranges."""
+    """Install the package, and return pip's exit status; say so if the versions that are there do not fit the book."""
     present = []
-    for name in KEPT:
+    for name in _KEPT:
         try:
             present.append(f"{name}=={version(name)}")
         except PackageNotFoundError:
@@ -29,7 +29,8 @@ def main() -> int:
         status = subprocess.run(command).returncode
     if status:
         print(
-            f"The book does not fit what is installed here ({', '.join(present)}); pip says why above.", file=sys.stderr
+            f"The book does not fit the versions that are installed here ({', '.join(present)}); pip says why above.",
+            file=sys.stderr,
         )
     return status
 

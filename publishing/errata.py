@@ -1,31 +1,26 @@
-"""The errata: what the boxes *Erratum* of the chapters say, and the checks that showed it.
+"""The errata: the boxes *Erratum* of the chapters, each with the checks that showed it.
 
 A box names its items in its title. Each check of the kind erratum belongs to the nearest box of its chapter that names
-its item; a check without a box is a mistake, because a formula that fails says neither why nor how much it matters.
-Standard library only, like the ledger.
+its item. A check without a box is an error: a formula that fails says neither why it fails nor how much that matters.
 """
 
 import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adai.book import ledger
 from adai.book.items import HOME
 from adai.book.ledger import MIME
 from publishing import ROOT
+from publishing.numbers import NAMES
 
-BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
-ORDER, WEIGHTS = list(HOME), ("wrong", "loose", "typo")
-KINDS = {
-    "Theorem": "thm",
-    "Proposition": "prop",
-    "Lemma": "lem",
-    "Algorithm": "alg",
-    "Assumption": "asm",
-    "Table": "tab",
-    "Figure": "fig",
-}
+_BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
+_WORST_FIRST = ("wrong", "loose", "typo")
+_ITEMS = list(HOME)
+"""In the paper's order."""
+_KINDS = {name: kind for kind, name in NAMES.items() if kind != "eq"}
 
 
 @dataclass
@@ -37,39 +32,44 @@ class Erratum:
     notebook: str
     cell: int
     items: list[str]
-    checks: list[dict] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
-        """The heaviest of its checks'."""
-        return min((c["verdict"] for c in self.checks), key=WEIGHTS.index)
+        """Return the worst verdict of its checks."""
+        return min((c["verdict"] for c in self.checks), key=_WORST_FIRST.index)
 
     @property
-    def weight(self) -> tuple:
-        """Sorts the heaviest first: by verdict, then what the paper states before the steps of its proofs."""
+    def rank(self) -> tuple[int, bool, int]:
+        """Return a key that sorts the worst verdicts first, then statements before equations, then as in the paper."""
         statements = [item for item in self.items if not item.startswith("eq:")]
-        return WEIGHTS.index(self.verdict), not statements, min(map(ORDER.index, statements or self.items))
+        return _WORST_FIRST.index(self.verdict), not statements, min(map(_ITEMS.index, statements or self.items))
 
 
 def items_in_title(title: str) -> list[str]:
-    """Items that a title names: 'Lemma 4 and Equations (98) to (100)' is lem:4, eq:98, eq:99 and eq:100."""
-    found = [f"{KINDS[kind]}:{number}" for kind, number in re.findall(rf"({'|'.join(KINDS)}) (\d+)", title)]
+    """Return the items that a title names: lem:4, eq:98, eq:99 and eq:100 for 'Lemma 4 and Equations (98) to (100)'."""
+    found = [f"{_KINDS[kind]}:{number}" for kind, number in re.findall(rf"({'|'.join(_KINDS)}) (\d+)", title)]
     for first, last in re.findall(r"\((\d+)\)(?: to \((\d+)\))?", title):
         found += [f"eq:{n}" for n in range(int(first), int(last or first) + 1)]
     return found
 
 
-def of_chapter(notebook: Path, root: Path = ROOT) -> list[Erratum]:
-    """The errata of one chapter, in its order.
+def chapter_errata(notebook: Path, root: Path = ROOT) -> list[Erratum]:
+    """Return the errata of one chapter, in its order.
 
     Raises:
         ValueError: if a check has no box that names its item, or a box no check.
     """
-    boxes, checks, name = [], [], str(notebook.relative_to(root).with_suffix(""))
+    boxes: list[Erratum] = []
+    checks: list[tuple[int, dict[str, Any]]] = []
+    name = str(notebook.relative_to(root).with_suffix(""))
     for i, cell in enumerate(json.loads(notebook.read_text("utf-8"))["cells"]):
         if cell["cell_type"] == "markdown":
-            found = BOX.findall("".join(cell["source"]) + "\n")
-            boxes += [Erratum(title, _movable(text, name), name, i, items_in_title(title)) for _, title, text in found]
+            found = _BOX.findall("".join(cell["source"]) + "\n")
+            boxes += [
+                Erratum(title, _with_absolute_links(text, name), name, i, items_in_title(title))
+                for _, title, text in found
+            ]
         records = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
         checks += [(i, record) for record in records if record["kind"] == "erratum"]
     for i, check in checks:
@@ -83,12 +83,12 @@ def of_chapter(notebook: Path, root: Path = ROOT) -> list[Erratum]:
     return boxes
 
 
-def _movable(text: str, notebook: str) -> str:
-    """The text with links to other pages made absolute, so that it may stand elsewhere."""
+def _with_absolute_links(text: str, notebook: str) -> str:
+    """Return a chapter's text with absolute links to other pages, so that they work on any page."""
     folder = notebook.rpartition("/")[0]
     return re.sub(r"\]\((?![a-z]+:|[/#])", f"](/{folder}/", text).strip()
 
 
-def errata(root: Path = ROOT) -> list[Erratum]:
-    """All errata, the heaviest first."""
-    return sorted((e for n in ledger.notebooks(root) for e in of_chapter(n, root)), key=lambda e: e.weight)
+def book_errata(root: Path = ROOT) -> list[Erratum]:
+    """Return the errata of all chapters, the worst first."""
+    return sorted((e for n in ledger.notebooks(root) for e in chapter_errata(n, root)), key=lambda e: e.rank)

@@ -1,9 +1,10 @@
-"""Figures in the site's pages: inlined so that they follow the theme, with sliders where a cell stored formulas."""
+"""Figures of the site: inlined, so that they follow the theme, and with sliders where a cell stored formulas."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,17 +19,17 @@ from adai.book.figures import EXPLORABLE, GRID, INK
 
 logger = logging.getLogger(__name__)
 
-THEMED = {INK: "var(--adai-ink)", GRID: "var(--adai-grid)"}
-SVG = "http://www.w3.org/2000/svg"
-XLINK = "http://www.w3.org/1999/xlink"
-ElementTree.register_namespace("", SVG)
-ElementTree.register_namespace("xlink", XLINK)
+_THEMED = {INK: "var(--adai-ink)", GRID: "var(--adai-grid)"}
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+ElementTree.register_namespace("", _SVG)
+ElementTree.register_namespace("xlink", _XLINK)
 
 
 def inline_svg(source: str, name: str, alt: str) -> str:
-    """An SVG file's text as an element to put into a page.
+    """Turn an SVG file's text into an element of a page.
 
-    Style sheets inside it, which would rule the whole page, are dropped: book.css says the same as matplotlib's.
+    Its own style sheet would rule the page, so it is dropped: book.css holds the same rules as matplotlib's.
 
     Args:
         source: the SVG file's text.
@@ -36,8 +37,8 @@ def inline_svg(source: str, name: str, alt: str) -> str:
         alt: alternative text, which becomes the title that a screen reader reads.
 
     Returns:
-        The `<svg>` element, as wide as drawn but never wider than its column, the reserved colours mapped to
-        the theme's.
+        The `<svg>` element, as wide as drawn but never wider than its column, with the theme's colours for the
+        reserved ones.
 
     Raises:
         xml.etree.ElementTree.ParseError: if the source is not well-formed.
@@ -45,36 +46,37 @@ def inline_svg(source: str, name: str, alt: str) -> str:
     root = ElementTree.fromstring(source)
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
                 parent.remove(child)
     for element in root.iter():
         for key, value in element.items():
             element.set(key, _inline_attribute(key, value, name))
-    title = ElementTree.Element(f"{{{SVG}}}title", id=f"{name}-title")
+    title = ElementTree.Element(f"{{{_SVG}}}title", id=f"{name}-title")
     title.text = alt
     root.insert(0, title)
     root.attrib.pop("height", None)  # it follows from the width and the viewBox
-    # What an image holds is hidden from screen readers, which must find the link that starts an animation.
-    role = "img" if root.find(f".//{{{SVG}}}animate") is None else "group"
+    # Screen readers skip what is inside an image, and must find the link that starts an animation.
+    role = "img" if root.find(f".//{{{_SVG}}}animate") is None else "group"
     root.attrib.update({"id": name, "class": "adai-figure", "role": role, "aria-labelledby": f"{name}-title"})
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _inline_attribute(key: str, value: str, name: str) -> str:
-    if re.search(rf"\b{PLAY}\b", value) and key in ("id", "href", "begin"):  # where hyphens would be read as minus
+    """Return an attribute's value with prefixed ids and the theme's colours."""
+    if re.search(rf"\b{PLAY}\b", value) and key in ("id", "href", "begin"):  # `begin` reads a hyphen as a minus
         return value.replace(PLAY, f"{name}-{PLAY}".replace("-", "_"))
     if key == "id":
         return f"{name}-{value}"
-    if key in ("href", f"{{{XLINK}}}href"):
+    if key in ("href", f"{{{_XLINK}}}href"):
         return re.sub(r"^#", f"#{name}-", value)
     value = re.sub(r"url\((['\"]?)#", rf"url(\1#{name}-", value)
-    for colour, variable in THEMED.items():
+    for colour, variable in _THEMED.items():
         value = re.sub(re.escape(colour), variable, value, flags=re.IGNORECASE)
     return value
 
 
 class InlineFigures(SphinxPostTransform):
-    """Puts SVG images into the page itself, where the theme's colours reach them."""
+    """Put SVG images into the page itself, where the theme's colours reach them."""
 
     default_priority = 90
     formats = ("html",)
@@ -85,49 +87,50 @@ class InlineFigures(SphinxPostTransform):
             source = (Path(self.env.srcdir) / image["uri"]).read_text("utf-8")
             name = f"figure-{number}"
             svg = inline_svg(source, name, image.get("alt", ""))
-            if spec := _explorable_of(image, Path(self.env.doc2path(self.env.docname))):
-                svg = explorable(svg, name, spec)
+            if spec := _slider_spec(image, Path(self.env.doc2path(self.env.docname))):
+                svg = add_sliders(svg, name, spec)
             image.replace_self(nodes.raw("", svg, format="html"))
 
 
-def explorable(svg: str, name: str, spec: dict[str, Any]) -> str:
-    """A figure and, beside it, the functions that move its curves: plain ones, so that no text is evaluated as code.
+def add_sliders(svg: str, name: str, spec: dict[str, Any]) -> str:
+    """Return a figure with the functions that move its curves, as code, so that the page evaluates no text.
 
     Args:
         svg: the figure, as `inline_svg` gives it.
         name: its id.
         spec: what `adai.book.explore` stored with it.
     """
-    curves = [f"{{label: {literal(c['label'])}, at: {c['javascript']}}}" for c in spec["curves"]]
-    known = [f"{key}: {literal(value)}" for key, value in ({"id": name} | spec).items() if key != "curves"]
+    curves = [f"{{label: {js_literal(c['label'])}, at: {c['javascript']}}}" for c in spec["curves"]]
+    known = [f"{key}: {js_literal(value)}" for key, value in ({"id": name} | spec).items() if key != "curves"]
     figure = f"{{{', '.join(known)}, curves: [{', '.join(curves)}]}}"
     script = f"(window.adaiExplorables ??= []).push({figure});"
     return f'<div class="adai-explorable" id="{name}-explorable">{svg}<script>{script}</script></div>'
 
 
-def literal(value: object) -> str:
-    """A value as a JavaScript literal that cannot end the script element around it."""
+def js_literal(value: object) -> str:
+    """Return a value as a JavaScript literal that cannot end the script element around it."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def _explorable_of(image: nodes.image, document: Path) -> dict[str, Any] | None:
-    """What the cell that drew an image stored for its sliders, if it did; the document tree drops that type."""
+def _slider_spec(image: nodes.image, document: Path) -> dict[str, Any] | None:
+    """Return what an image's cell stored for sliders, if anything; the doctree lacks it, so the notebook is read."""
     if not (cell := _cell(image)):
         return None
     outputs = json.loads(document.read_text("utf-8"))["cells"][cell["cell_index"]]["outputs"]
-    return next((o["data"][EXPLORABLE] for o in outputs if EXPLORABLE in o.get("data", {})), None)
+    found: Iterator[dict[str, Any]] = (o["data"][EXPLORABLE] for o in outputs if EXPLORABLE in o.get("data", {}))
+    return next(found, None)
 
 
 def _cell(image: nodes.image) -> nodes.Element | None:
-    """The notebook's cell that an image stands in."""
-    cell = image.parent
+    """Return the notebook cell that contains an image, or None on a page of text."""
+    cell: nodes.Element | None = image.parent
     while cell and "cell_index" not in cell:
         cell = cell.parent
     return cell
 
 
 def demand_alternative_text(app: Sphinx, doctree: nodes.document) -> None:
-    """Warn of every image without a text that says what it shows."""
+    """Warn of every image without alternative text."""
     for image in doctree.findall(nodes.image):
         alt = image.get("alt", "").strip()
         if alt in ("", image["uri"], Path(image["uri"]).name):

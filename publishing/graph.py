@@ -15,11 +15,11 @@ from publishing.numbers import NAMES
 
 
 class LedgerGraph(nodes.General, nodes.Element):
-    """Which statement rests on which; its children are the links of its items, resolved like any other."""
+    """The graph's place on its page; its children are links to the items, which Sphinx resolves."""
 
 
 class DrawLedgerGraph(SphinxPostTransform):
-    """Draws the graph once its links are resolved; formats other than HTML go without it."""
+    """Draw the graph once its links are resolved; formats other than HTML go without it."""
 
     default_priority = 90
 
@@ -33,8 +33,8 @@ class DrawLedgerGraph(SphinxPostTransform):
             graph.replace_self(svg if self.app.builder.format == "html" else [])
 
 
-def layers(uses: dict[str, list[str]]) -> dict[str, int]:
-    """The column of each item: one right of the rightmost item that it uses.
+def assign_columns(uses: dict[str, list[str]]) -> dict[str, int]:
+    """Return the column of each item: one right of the rightmost item that it uses.
 
     Raises:
         ValueError: if an item rests on itself.
@@ -53,24 +53,24 @@ def layers(uses: dict[str, list[str]]) -> dict[str, int]:
     return column
 
 
-LEGEND = {
+_LEGEND = {
     "founded": "rests only on checked items",
     "checked": "checked, rests on unchecked ones",
     "planned": "not yet checked",
 }
-BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW = 64, 24, 116, 34
+_BOX_WIDTH, _BOX_HEIGHT, _COLUMN, _ROW = 64, 24, 116, 34
 
 
 def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, str]) -> str:
-    """An SVG of the checked items and of those they use, from left to right.
+    """Draw the checked items and those that they use, from left to right.
 
     Args:
         entries: the ledger.
-        column: column of each item to draw, as `layers` gives it.
+        column: column of each item to draw, as `assign_columns` gives it.
         links: address of each item that has one; its box becomes a link.
 
     Returns:
-        An SVG element with its legend in a box that scrolls; empty where nothing is checked.
+        HTML: the legend, and the SVG in a box that scrolls; empty where nothing is checked.
     """
     if not column:
         return ""
@@ -82,12 +82,12 @@ def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, st
     filled: Counter[int] = Counter()
     place: dict[str, tuple[int, int]] = {}
     for item in items:
-        place[item] = (1 + COLUMN * column[item], 1 + ROW * filled[column[item]])
+        place[item] = (1 + _COLUMN * column[item], 1 + _ROW * filled[column[item]])
         filled[column[item]] += 1
-    width, height = 2 + COLUMN * max(column.values()) + BOX_WIDTH, ROW * max(filled.values())
+    width, height = 2 + _COLUMN * max(column.values()) + _BOX_WIDTH, _ROW * max(filled.values())
     arrows = [_arrow(place[used], place[item]) for item in uses for used in uses[item]]
     boxes = [_box(item, *place[item], state[item], links.get(item)) for item in items]
-    legend = "".join(f'<li class="{name}">{text}</li>' for name, text in LEGEND.items() if name in state.values())
+    legend = "".join(f'<li class="{name}">{text}</li>' for name, text in _LEGEND.items() if name in state.values())
     svg = (
         f'<svg role="group" aria-label="Which item rests on which" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">{"".join(arrows + boxes)}</svg>'
@@ -96,17 +96,19 @@ def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, st
 
 
 def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
-    x0, y0, x1, y1 = start[0] + BOX_WIDTH, start[1] + BOX_HEIGHT // 2, end[0], end[1] + BOX_HEIGHT // 2
-    bend = (COLUMN - BOX_WIDTH) // 2
+    """Return the path from the right of one box to the left of another."""
+    x0, y0, x1, y1 = start[0] + _BOX_WIDTH, start[1] + _BOX_HEIGHT // 2, end[0], end[1] + _BOX_HEIGHT // 2
+    bend = (_COLUMN - _BOX_WIDTH) // 2
     return f'<path d="M{x0} {y0}C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}"/>'
 
 
 def _box(item: str, x: int, y: int, state: str, link: str | None) -> str:
+    """Return an item's box, as a link where it has one."""
     kind, number = item.split(":")
     text = f"({number})" if kind == "eq" else f"{kind.title()} {number}"
     shape = (
-        f'<g class="{state}"><title>{NAMES[kind]} {number}: {LEGEND[state]}</title>'
-        f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="4"/>'
-        f'<text x="{x + BOX_WIDTH / 2}" y="{y + 17}">{text}</text></g>'
+        f'<g class="{state}"><title>{NAMES[kind]} {number}: {_LEGEND[state]}</title>'
+        f'<rect x="{x}" y="{y}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="4"/>'
+        f'<text x="{x + _BOX_WIDTH / 2}" y="{y + 17}">{text}</text></g>'
     )
     return f'<a href="{escape(link)}">{shape}</a>' if link else shape

@@ -1,7 +1,7 @@
-"""Runs a chapter's cells where SymPy is all there is, as in a browser.
+"""Run a chapter's cells where no package but SymPy is installed, as in a browser.
 
-A statement that needs a package that is missing ends its cell, and what it would have bound stands for the package from
-then on: a later cell that uses it ends too, and says why, instead of going on with a stale value.
+A statement that needs a missing package ends its cell, and each name that it would have bound becomes a placeholder for
+that package: a later cell that uses the name ends too, and says why, instead of going on with a stale value.
 """
 
 import ast
@@ -21,7 +21,7 @@ import mpmath
 
 @contextlib.contextmanager
 def _formatted_numbers() -> Iterator[None]:
-    """Have mpmath's numbers, which formulas give without NumPy, take a format as floats do: mpmath 1.3 cannot."""
+    """Format mpmath's numbers as floats while a cell runs: without NumPy formulas give them, and mpmath 1.3 cannot."""
 
     def as_float(number: mpmath.mpf, spec: str) -> str:
         return format(float(number), spec) if spec else str(number)
@@ -30,11 +30,11 @@ def _formatted_numbers() -> Iterator[None]:
     try:
         yield
     finally:
-        del mpmath.mpf.__format__  # what it inherits is back
+        del mpmath.mpf.__format__  # uncovers the inherited one
 
 
-class Absent:
-    """Stands for what could not be had for want of a package; any use of it raises what the import raised."""
+class _Absent:
+    """Placeholder for a name whose package is missing; any use of it raises what the import raised."""
 
     def __init__(self, package: str) -> None:
         self.__dict__["package"] = package
@@ -51,12 +51,12 @@ add sub mul matmul truediv floordiv mod pow and or xor radd rsub rmul rmatmul rt
 bool int float complex index round format str repr hash
 """
 for _use in re.findall(r"\w+", _USES):
-    setattr(Absent, f"__{_use}__", Absent._refuse)
+    setattr(_Absent, f"__{_use}__", _Absent._refuse)
 
 
 @dataclass
 class Result:
-    """What a cell showed, as data by MIME type; the package that it ended for want of; its traceback if it raised."""
+    """A cell's outputs, as data by MIME type; the missing package that ended it; its traceback if it raised."""
 
     outputs: list[dict[str, Any]] = field(default_factory=list)
     needs: str = ""
@@ -64,7 +64,7 @@ class Result:
 
 
 def run(source: str, names: dict[str, Any], file: str = "Cell") -> Result:
-    """Runs a cell's text statement by statement and collects what it prints and the value of its last expression.
+    """Run a cell statement by statement, and return what it prints and the value of its last expression.
 
     Args:
         source: the cell's text.
@@ -75,8 +75,8 @@ def run(source: str, names: dict[str, Any], file: str = "Cell") -> Result:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for tracebacks
     try:
         with contextlib.redirect_stdout(printed), _formatted_numbers():
-            last = _run(_statements(source, file), names, file, result)
-    except BaseException as error:  # also what ends a program must not end the kernel
+            last = _run_statements(_statements(source, file), names, file, result)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt must not end the kernel either
         last, result.error = None, _traceback(error)
     if text := printed.getvalue():
         result.outputs.append({"text/plain": text})
@@ -86,12 +86,12 @@ def run(source: str, names: dict[str, Any], file: str = "Cell") -> Result:
 
 
 def run_as_json(source: str, names: dict[str, Any], file: str) -> str:
-    """`run`, its result as text that any thread and language can read."""
+    """Run a cell like `run`, and return the result as JSON, which the page's script reads."""
     return json.dumps(asdict(run(source, names, file)))
 
 
 def _statements(source: str, file: str) -> list[ast.stmt]:
-    """A cell's statements, each import on its own."""
+    """Return a cell's statements, with one import in each."""
     statements: list[ast.stmt] = []
     for statement in ast.parse(source, file).body:
         if isinstance(statement, ast.Import):
@@ -101,41 +101,47 @@ def _statements(source: str, file: str) -> list[ast.stmt]:
     return statements
 
 
-def _run(statements: list[ast.stmt], names: dict[str, Any], file: str, result: Result) -> dict[str, Any] | None:
-    """Runs statements, and notes in the result what ended them; what the last one shows, if it is an expression."""
+def _run_statements(
+    statements: list[ast.stmt], names: dict[str, Any], file: str, result: Result
+) -> dict[str, Any] | None:
+    """Run statements until one needs a missing package, which the result then names.
+
+    Returns:
+        The output of the last statement, if it is an expression and not None.
+    """
     for n, statement in enumerate(statements):
         try:
             if isinstance(statement, ast.Expr) and statement is statements[-1]:
                 value = eval(compile(ast.Expression(statement.value), file, "eval"), names)
-                return None if value is None else shown(value)
+                return None if value is None else _output_of(value)
             exec(compile(ast.Module([statement], []), file, "exec"), names)
         except ModuleNotFoundError as error:
             package = (error.name or "").split(".")[0]
-            ends = not isinstance(statement, ast.Import | ast.ImportFrom)
-            for lost in statements[n:] if ends else [statement]:
-                names.update(dict.fromkeys(_bound(lost), Absent(package)))
-            if ends:
+            is_import = isinstance(statement, ast.Import | ast.ImportFrom)
+            for lost in [statement] if is_import else statements[n:]:
+                names.update(dict.fromkeys(_bound(lost), _Absent(package)))
+            if not is_import:
                 result.needs = package
                 break
     return None
 
 
 def _bound(statement: ast.stmt) -> list[str]:
-    """The global names that a statement binds."""
+    """Return the global names that a statement binds."""
     table = symtable.symtable(ast.unparse(statement), "Cell", "exec")
     return [s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()]
 
 
-def shown(value: Any) -> dict[str, Any]:
-    """A value as a notebook would show it: data by MIME type."""
+def _output_of(value: Any) -> dict[str, Any]:
+    """Return what a notebook would show of a value: data by MIME type."""
     if hasattr(value, "_repr_mimebundle_"):
-        return value._repr_mimebundle_()
+        return dict(value._repr_mimebundle_())
     formula = {"text/latex": value._repr_latex_()} if hasattr(value, "_repr_latex_") else {}
     return formula | {"text/plain": repr(value)}
 
 
 def _traceback(error: BaseException) -> str:
-    """A traceback through the cells alone, without what runs them and what they call."""
+    """Return an error's traceback with the frames of cells only."""
     told = traceback.TracebackException.from_exception(error)
     for frame in reversed(told.stack):
         if not frame.filename.startswith("Cell"):

@@ -1,10 +1,10 @@
-"""What the Makefile needs and make cannot: one make at a time, how far pip is, and pages served while they change.
+"""Commands of the Makefile that make itself cannot do: lock, report how far pip is, serve pages while they change.
 
-python publishing/make.py alone COMMAND …        becomes COMMAND once no other one is at work in this folder
-python publishing/make.py install ARGUMENT …     is `pip install ARGUMENT …`, and says how far it is
+python publishing/make.py alone COMMAND …        runs COMMAND once no other one runs in this folder
+python publishing/make.py install ARGUMENT …     runs `pip install ARGUMENT …`, and says how far it is
 python publishing/make.py serve PORT COMMAND …   serves the site, and runs COMMAND whenever a file of the book is saved
 
-It runs before there is an environment, on Pythons too old for the book, so it imports nothing of ours.
+It runs before there is an environment, on Pythons too old for the book, so it imports the standard library only.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ from pathlib import Path
 
 
 def alone(*command: str) -> None:
-    """Becomes a command that writes `.venv` or `_build`, after any other one has ended.
+    """Wait until no other such command runs here, then become a command that writes `.venv` or `_build`.
 
-    The lock is the operating system's and passes to the command, so it ends with the last process of it, killed or not.
+    The command inherits the lock, and the system releases it with the command's last process, killed or not.
     """
     import fcntl
 
@@ -38,11 +38,11 @@ def alone(*command: str) -> None:
 
 
 def install(*arguments: str) -> int:
-    """Runs pip and says every ten seconds how far it is; its warnings and errors pass through."""
+    """Run pip, print every ten seconds how far it is, and return its exit status; its errors pass through."""
     log, start = Path(".venv/pip.log"), time.time()
-    with log.open("w") as said:
+    with log.open("w") as output:
         pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off", *arguments]
-        running = subprocess.Popen(pip, stdout=said)
+        running = subprocess.Popen(pip, stdout=output)
     while True:
         try:
             return running.wait(10)
@@ -52,19 +52,19 @@ def install(*arguments: str) -> int:
             print(progress(log.read_text(), installed), flush=True)
 
 
-def progress(said: str, installed: int) -> str:
-    """Return how far pip is, from what it has said and how many packages it has put in place."""
-    everything = re.search(r"^Installing collected packages: (.+)$", said, re.M)
-    if everything:
-        return f"  packages installed: {installed} of {everything[1].count(',') + 1}"
-    collected = re.findall(r"^Collecting (\S+)(?:.*\n  .*\.whl.*(\(.*\)))?", said, re.M)
+def progress(output: str, installed: int) -> str:
+    """Return a line that says how far pip is, from its output so far and the number of installed packages."""
+    planned = re.search(r"^Installing collected packages: (.+)$", output, re.M)
+    if planned:
+        return f"  packages installed: {installed} of {planned[1].count(',') + 1}"
+    collected = re.findall(r"^Collecting (\S+)(?:.*\n  .*\.whl.*(\(.*\)))?", output, re.M)
     return f"  packages found: {len(collected)}, now {' '.join(collected[-1]).strip()}" if collected else "  …"
 
 
 def serve(port: str, *command: str) -> None:
-    """Serves the site to this machine alone, and rebuilds it when a file is saved, until Ctrl-C.
+    """Serve the site to this machine only, and rebuild it when a file is saved, until Ctrl-C.
 
-    A rebuild that fails says why and changes nothing here: the next save tries again.
+    A rebuild that fails prints why, and the next save tries again.
     """
     from watchfiles import watch
 

@@ -1,7 +1,7 @@
-"""Sphinx extension of the book's PDF: what print needs otherwise than the site does.
+"""The Sphinx extension of the book's PDF.
 
-Figures become PDF drawings, equations keep the paper's numbers and never leave the page, nothing stays folded, and the
-answers are collected at the end of each chapter. The look is in `book/_latex/adaibook.sty`.
+Figures become PDF drawings, equations keep the paper's numbers and shrink to the page, nothing stays folded, and
+answers move to the end of their chapter. The look is in `book/_latex/adaibook.sty`.
 """
 
 from __future__ import annotations
@@ -31,51 +31,49 @@ from sphinx_exercise.nodes import (
 
 from adai.book.figures import GRID, INK
 
-# Settings -----------------------------------------------------------------------------------------
 
-
-def take_the_plain_class(app: Sphinx, config: Config) -> None:
+def _use_plain_class(app: Sphinx, config: Config) -> None:
     """Undo Jupyter Book's own LaTeX class, which asks for a font of 1.4 GB and draws nothing of ours."""
     config.latex_theme = "manual"
 
 
-def number_through(app: Sphinx) -> None:
+def _number_through(app: Sphinx) -> None:
     """Count pictures through the whole book, as on the site; Jupyter Book would begin anew in each chapter."""
     app.config.numfig_secnum_depth = 0
 
 
-# Figures ------------------------------------------------------------------------------------------
-
-PRINTED = {INK: "#000000", "var(--ink)": "#000000", "var(--grid)": GRID}
+_PRINTED = {INK: "#000000", "var(--ink)": "#000000", "var(--grid)": GRID}
 
 
 class SvgToPdf(ImageConverter):
-    """Converts SVG figures by librsvg, with plain black ink."""
+    """Converter of SVG figures by librsvg, with plain black ink."""
 
     conversion_rules = [("image/svg+xml", "application/pdf")]  # noqa: RUF012
 
     def is_available(self) -> bool:
+        """Return True, or raise an ExtensionError that names the package to install."""
         if not shutil.which("rsvg-convert"):
             raise ExtensionError("rsvg-convert is missing, which converts figures (Debian: apt install librsvg2-bin)")
         return True
 
     def convert(self, source: str, target: str) -> bool:
+        """Write a figure as PDF, and return True."""
         svg = Path(source).read_text("utf-8")
-        for colour, printed in PRINTED.items():
+        for colour, printed in _PRINTED.items():
             svg = svg.replace(colour, printed)
         command = ["rsvg-convert", "--format=pdf", f"--output={target}"]
         subprocess.run(command, input=svg, text=True, check=True)
         return True
 
 
-# Tables -------------------------------------------------------------------------------------------
+_LONG = 12
+"""Rows above which a table may run over several pages."""
+_LINE = 100
+"""Letters that fit on a line of a table."""
 
-LONG = 12  # rows that may stay together; a table of more runs over the page's end
-LINE = 100  # letters that fit beside each other in a table
 
-
-class ShareWidth(SphinxPostTransform):
-    """Lets long tables run over several pages, with columns as wide as what they hold asks for."""
+class _ShareWidth(SphinxPostTransform):
+    """Let long tables run over several pages, with columns as wide as their contents need."""
 
     default_priority = 390
     formats = ("latex",)
@@ -88,34 +86,28 @@ class ShareWidth(SphinxPostTransform):
                 table.parent.insert(table.parent.index(table), addnodes.tabular_col_spec(spec=spec))
 
 
-def _rows(table: nodes.table) -> list[nodes.row]:
-    return [row for body in table.findall(nodes.tbody) for row in body]
-
-
 def _is_long(table: nodes.table) -> bool:
-    return len(_rows(table)) > LONG or "adai-ledger" in table["classes"]
+    """Return whether a table may run over several pages."""
+    return sum(map(len, table.findall(nodes.tbody))) > _LONG or "adai-ledger" in table["classes"]
 
 
 def column_spec(rows: list[list[str]]) -> str:
-    """Widths of a table's columns as Sphinx's LaTeX has them.
+    """Return the widths of a table's columns in Sphinx's LaTeX.
 
-    Each column gets what its longest word needs, within reason; what is left of a line goes where cells are long.
+    Each column gets the width of its longest word, up to a limit; columns with long cells share the rest of the line.
     """
-    needs, wishes, reason = [], [], max(LINE // (2 * len(rows[0])), 11)
+    needs, wishes, limit = [], [], max(_LINE // (2 * len(rows[0])), 11)
     for column in zip(*rows, strict=True):
         word = max(len(word) for cell in column for word in cell.split() or [""])
-        needs.append(min(word, reason) + 2)
+        needs.append(min(word, limit) + 2)
         wishes.append(max(sum(map(len, column)) / len(rows) - needs[-1], 0))
-    spare = max(LINE - sum(needs), 0) / (sum(wishes) or 1)
+    spare = max(_LINE - sum(needs), 0) / (sum(wishes) or 1)
     shares = [round(need + spare * wish) for need, wish in zip(needs, wishes, strict=True)]
     return "".join(rf">{{\raggedright\arraybackslash}}\X{{{share}}}{{{sum(shares)}}}" for share in shares)
 
 
-# What is folded on the site -----------------------------------------------------------------------
-
-
-class Unfold(SphinxPostTransform):
-    """Shows what the site folds, and moves answers to the end of their chapter, where nobody meets them too early."""
+class _Unfold(SphinxPostTransform):
+    """Show what the site folds, and move answers to the end of their chapter."""
 
     default_priority = 390  # before Jupyter Book's own, which drops folded cells
     formats = ("latex",)
@@ -143,12 +135,12 @@ class Unfold(SphinxPostTransform):
 
 
 def _is_answer(box: nodes.Element) -> bool:
-    """Whether a box answers one of the chapter's questions; other folded boxes stay where they are."""
+    """Return whether a box answers one of the chapter's questions; other folded boxes stay in place."""
     return "dropdown" in box["classes"] and box[0].astext().startswith(("Answer", "Solution"))
 
 
-class MoveBibliography(SphinxPostTransform):
-    """Lets links to the list of works lead to the end, where Jupyter Book puts it; drops the chapter left empty."""
+class _MoveBibliography(SphinxPostTransform):
+    """Lead links to the list of works to the end, where Jupyter Book puts it; drop the chapter that this empties."""
 
     default_priority = 750  # after Jupyter Book's
     formats = ("latex",)
@@ -163,11 +155,8 @@ class MoveBibliography(SphinxPostTransform):
                     works.parent.insert(works.parent.index(works), nodes.raw("", label, format="latex"))
 
 
-# Formulas and boxes -------------------------------------------------------------------------------
-
-
-def visit_math_block(self: LaTeXTranslator, node: nodes.math_block) -> None:
-    """A displayed formula: it shrinks where it is wider than its column, and has the paper's number."""
+def _visit_math_block(self: LaTeXTranslator, node: nodes.math_block) -> None:
+    """Write a displayed formula, with the paper's number; it shrinks where it is wider than its column."""
     if node.get("nowrap"):
         LaTeXTranslator.visit_math_block(self, node)
     formula = rf"\bookformula{{\begin{{aligned}}[c]{node.astext().strip()}\end{{aligned}}}}"
@@ -182,8 +171,8 @@ def visit_math_block(self: LaTeXTranslator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def visit_math(self: LaTeXTranslator, node: nodes.math) -> None:
-    """A formula in the text; in the cell of a table it may shrink a little."""
+def _visit_math(self: LaTeXTranslator, node: nodes.math) -> None:
+    """Write a formula in the text; in a table's cell it may shrink a little."""
     cell = node.parent
     while cell and not isinstance(cell, nodes.entry):
         cell = cell.parent
@@ -193,40 +182,40 @@ def visit_math(self: LaTeXTranslator, node: nodes.math) -> None:
     raise nodes.SkipNode
 
 
-BOXES = ("warning", "caution", "tip")
+_BOXES = ("warning", "caution", "tip")
 
 
-def visit_admonition(self: LaTeXTranslator, node: nodes.admonition) -> None:
-    """A box, in the style of its class."""
-    kind = next((name for name in BOXES if name in node["classes"]), "note")
+def _visit_admonition(self: LaTeXTranslator, node: nodes.admonition) -> None:
+    """Begin a box, in the style of its class."""
+    kind = next((name for name in _BOXES if name in node["classes"]), "note")
     self.body.append(f"\n\\begin{{sphinxadmonition}}{{{kind}}}")
     self.no_latex_floats += 1
 
 
-def visit_exercise(self: LaTeXTranslator, node: exercise_enumerable_node) -> None:
-    """An exercise; its own label serves only some of the links that lead to it."""
+def _visit_exercise(self: LaTeXTranslator, node: exercise_enumerable_node) -> None:
+    """Begin an exercise, with a target for the links that its own label does not serve."""
     self.body.append(self.hypertarget(node["label"]))
     visit_exercise_enumerable_node(self, node)
 
 
-def visit_solution(self: LaTeXTranslator, node: solution_node) -> None:
-    """A solution, which needs no frame where all others stand."""
+def _visit_solution(self: LaTeXTranslator, node: solution_node) -> None:
+    """Begin a solution, without a frame, since it stands among others."""
     visit_solution_node(self, node)
     self.body[-1] = self.body[-1].replace("{note}", "{answer}")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect all of the above to Sphinx."""
-    app.connect("config-inited", take_the_plain_class, priority=900)
-    app.connect("builder-inited", number_through, priority=900)
+    """Connect this file to Sphinx."""
+    app.connect("config-inited", _use_plain_class, priority=900)
+    app.connect("builder-inited", _number_through, priority=900)
     app.add_post_transform(SvgToPdf)
-    app.add_post_transform(Unfold)
-    app.add_post_transform(ShareWidth)
-    app.add_post_transform(MoveBibliography)
-    app.add_node(nodes.math, override=True, latex=(visit_math, None))
-    exercise = (visit_exercise, depart_exercise_enumerable_node)
+    app.add_post_transform(_Unfold)
+    app.add_post_transform(_ShareWidth)
+    app.add_post_transform(_MoveBibliography)
+    app.add_node(nodes.math, override=True, latex=(_visit_math, None))
+    exercise = (_visit_exercise, depart_exercise_enumerable_node)
     app.add_node(exercise_enumerable_node, override=True, latex=exercise)
-    app.add_node(solution_node, override=True, latex=(visit_solution, depart_solution_node))
-    app.add_node(nodes.math_block, override=True, latex=(visit_math_block, None))
-    app.add_node(nodes.admonition, override=True, latex=(visit_admonition, LaTeXTranslator.depart_admonition))
+    app.add_node(solution_node, override=True, latex=(_visit_solution, depart_solution_node))
+    app.add_node(nodes.math_block, override=True, latex=(_visit_math_block, None))
+    app.add_node(nodes.admonition, override=True, latex=(_visit_admonition, LaTeXTranslator.depart_admonition))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

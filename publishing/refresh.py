@@ -1,4 +1,4 @@
-"""What a build writes anew: pages that gather from all chapters or show something of others, and what is gone."""
+"""Incremental builds: rewrite pages that show something of other pages that changed, and delete stale ones."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from sphinx.environment import BuildEnvironment
 
 from adai.book import ledger
 from publishing import times
-from publishing.errata import errata
+from publishing.errata import book_errata
 
 
 def summarize_chapters(app: Sphinx) -> None:
-    """Keep in a file what pages are made of that gather from all chapters; it changes only when that does."""
+    """Keep in a file what some pages gather from all chapters; the file changes only when that does."""
     root, summary = Path(app.srcdir), Path(app.doctreedir, "chapters.txt")
     try:
-        found: object = errata(root)
+        found: object = book_errata(root)
     except ValueError as error:
-        found = error  # the page of the errata says it, with its line
-    said = repr((ledger.entries(root), found, times.runs(root)))
-    if not summary.exists() or summary.read_text("utf-8") != said:
-        summary.write_text(said, "utf-8")
+        found = error  # the page of the errata reports it, with its line
+    content = repr((ledger.entries(root), found, times.runs_table(root)))
+    if not summary.exists() or summary.read_text("utf-8") != content:
+        summary.write_text(content, "utf-8")
 
 
-def note_chapters(env: BuildEnvironment) -> None:
-    """Have the page that is being read anew when something changed that it gathers from all chapters."""
+def depend_on_chapters(env: BuildEnvironment) -> None:
+    """Have Sphinx read the current page again when what it gathers from all chapters has changed."""
     env.note_dependency(str(Path(env.doctreedir, "chapters.txt")))
 
 
-def shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
+def _shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
     """Return what pages may show of each other: titles, anchors, labels, numbers, boxes, works, the package's names."""
     std, math, cite, py = (env.domaindata[domain] for domain in ("std", "math", "cite", "py"))
     boxes = getattr(env, "proof_list", {}) | getattr(env, "sphinx_exercise_registry", {})
@@ -50,22 +50,22 @@ def shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
     return {(kind, name): value for kind, known in shown.items() for name, value in known.items()}
 
 
-def write_what_may_differ(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Have all pages written where something changed that they may show of each other, not only those that were read.
+def rewrite_affected_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Return the pages to write beside those that were read: all, if something changed that pages show of each other.
 
-    What is new no page shows that was not read: a link to it would have been a warning, and the last build an error.
+    Something new changes no other page: a link to it would have made the last build fail.
     """
     if app.builder.format != "html":  # the same environment serves LaTeX, which writes all pages anyway
         return []
-    before, env.adai_shown = getattr(env, "adai_shown", {}), shown_elsewhere(env)
+    before, env.adai_shown = getattr(env, "adai_shown", {}), _shown_elsewhere(env)
     if not before.items() <= env.adai_shown.items():
         return sorted(env.found_docs)
     indexed = env.domaindata["index"]["entries"]
-    return [page for page in indexed if indexed[page]]  # else Sphinx loses them from what the search knows
+    return [page for page in indexed if indexed[page]]  # Sphinx would drop their entries from the search
 
 
-def drop_stale(app: Sphinx, exception: Exception | None) -> None:
-    """Delete the pages, and their sources, that an earlier build wrote of documents that are gone."""
+def delete_stale_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Delete pages, and their sources, that an earlier build wrote from documents that are gone."""
     if exception or app.builder.format != "html":
         return
     env, site = app.env, Path(app.outdir)

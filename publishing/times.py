@@ -1,7 +1,4 @@
-"""How long things take, as tables in the pages' source: chapters on Colab's versions, and runs at each scale.
-
-Standard library only, like all that the site is rendered by.
-"""
+"""Tables of measured times: chapters on Colab's versions, and runs at each scale."""
 
 import json
 from collections import defaultdict
@@ -13,8 +10,8 @@ from publishing import ROOT
 MEASURED = "benchmarks/colab.json"
 
 
-def colab(root: Path = ROOT) -> str:
-    """Markdown: for each chapter the seconds of its set-up and of the rest, as `benchmarks/colab.py` found them."""
+def colab_table(root: Path = ROOT) -> str:
+    """Return Markdown: for each chapter the seconds of set-up and of the rest, as measured by `benchmarks/colab.py`."""
     report = json.loads((root / MEASURED).read_text())
     lines = ["| chapter | set-up, s | the rest, s | faults |", "| --- | ---: | ---: | ---: |"]
     for notebook, found in sorted(report["chapters"].items()):
@@ -25,8 +22,8 @@ def colab(root: Path = ROOT) -> str:
     return "\n".join([*lines, "", f"{report['list']} Here: {versions}; one thread of an {report['processor']}."])
 
 
-def runs(root: Path = ROOT) -> str:
-    """Markdown: for each experiment and scale that has records, how many, and the median of their minutes."""
+def runs_table(root: Path = ROOT) -> str:
+    """Return Markdown: for each experiment and scale the number of records, and the median of their minutes."""
     seconds: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for path in sorted((root / "book/records").glob("*/*.json")):
         record = json.loads(path.read_text())

@@ -1,9 +1,9 @@
-"""Repeats chapters as other processors would run them, and compares every stored output.
+"""Repeat chapters as other processors would run them, and compare every stored output.
 
     python tests/processors.py [CHAPTER.ipynb ...]
 
-Without names: all chapters. Only a processor of the x86 family can play an older
-one; any other runs the chapters as it is.
+Without names: all chapters. Only a processor of the x86 family can act as an older one; any other runs the chapters
+as itself.
 """
 
 import argparse
@@ -61,22 +61,22 @@ PROCESSORS = {
     ),
     "as it is": ({}, {}),
 }
-"""What tells each library to do without units that the processor has, and what those answer then that can be asked."""
+"""For each processor the settings that make libraries ignore newer vector units, and what the libraries then report."""
 
 
 def repeat(name: str, chapters: list[Path]) -> bool:
-    """Run the chapters as one processor would; return whether all came out as stored, and the libraries obeyed."""
+    """Run the chapters as one processor would, and return whether outputs are as stored and libraries obeyed."""
     settings, expected = PROCESSORS[name]
     environment = os.environ | settings | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     asked = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
     found = json.loads(asked.stdout)
     print(f"── {name}: " + ", ".join(f"{library} {units}" for library, units in found.items()), flush=True)
     if wrong := {library: units for library, units in expected.items() if found[library] != units}:
-        print(f"these did not do as they were told; expected {wrong}", file=sys.stderr)
+        print(f"these libraries ignore their settings; expected {wrong}", file=sys.stderr)
         return False
     command = [sys.executable, "-m", "pytest", "-n", JOBS, "--dist", "loadfile", "-p", "no:cacheprovider", "--nbval"]
     command += ["--nbval-current-env", "--nbval-kernel-startup-timeout", "90", *map(str, chapters)]
-    # What torch.compile keeps for another processor it would take for this one.
+    # torch.compile would reuse code that it cached for another processor.
     with tempfile.TemporaryDirectory() as cache:
         environment["TORCHINDUCTOR_CACHE_DIR"] = cache
         return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0

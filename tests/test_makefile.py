@@ -13,15 +13,15 @@ from urllib.parse import unquote
 
 import pytest
 
+from publishing import ROOT
 from publishing.make import progress
 
-ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.txt", "requirements-site.txt")
 
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts a target of our Makefile in a bare copy, with stand-ins for some programs."""
+    """Return a function that starts a target of our Makefile in a bare copy, with stand-ins for some programs."""
     folder = tmp_path / "ein Büchlein"
     (folder / "publishing").mkdir(parents=True)
     for name in ("adai", "book"):
@@ -49,7 +49,7 @@ def start(tmp_path):
 
 @pytest.fixture
 def make(start):
-    """Runs such a target to its end."""
+    """Return a function that runs such a target to its end."""
 
     def run(*arguments: str, **programs: str) -> subprocess.CompletedProcess:
         started = start(*arguments, **programs)
@@ -60,7 +60,7 @@ def make(start):
 
 
 def put(program: Path, script: str) -> None:
-    """Puts a stand-in, first at a new place: a program that runs cannot be written to."""
+    """Write a stand-in and rename it into place: a running program cannot be overwritten."""
     program.parent.mkdir(parents=True, exist_ok=True)
     program.with_suffix(".new").write_text(f"#!/bin/sh\n{script}\n")
     program.with_suffix(".new").chmod(0o755)
@@ -69,7 +69,7 @@ def put(program: Path, script: str) -> None:
 
 @pytest.fixture
 def book(start):
-    """The bare copy as it is where everything is installed, with two pages and a builder that only notes its calls."""
+    """Return the bare copy as if everything were installed, with two pages and a builder that only notes its calls."""
     for made in (".venv/.python", ".venv/.site", ".venv/.full", "book/one.md", "book/two.md"):
         (start.folder / made).parent.mkdir(exist_ok=True)
         (start.folder / made).touch()
@@ -78,17 +78,17 @@ def book(start):
 
 
 def calls(book: Path) -> list[str]:
-    """What the builder of the bare copy was called with."""
+    """Return the arguments of each call of the bare copy's builder."""
     return (book / "calls").read_text().splitlines() if (book / "calls").exists() else []
 
 
 def save(file: Path) -> None:
-    """Changes a file, and lets that be seen even where make knows whole seconds only."""
+    """Date a file two seconds ahead, so that make sees the change even where it knows whole seconds only."""
     os.utime(file, (time.time() + 2, time.time() + 2))
 
 
-def until(happened) -> None:
-    """Waits for something that another process does."""
+def wait_until(happened) -> None:
+    """Wait for something that another process does; fail after ten seconds."""
     for _ in range(1000):
         if happened():
             return
@@ -97,7 +97,7 @@ def until(happened) -> None:
 
 
 def python_failing(probe: str) -> str:
-    """A Python that is like ours but for one question of the Makefile."""
+    """Return a stand-in for Python that fails one probe of the Makefile, and otherwise is ours."""
     return f'case "$*" in *{probe}*) exit 1;; *) exec {sys.executable} "$@";; esac'
 
 
@@ -198,7 +198,7 @@ SLOW = "mkdir -p _build/html; echo $* >> calls; until [ -e go ]; do sleep 0.02; 
 def test_of_two_makes_the_second_says_that_it_waits_and_finds_nothing_left_to_do(start, book):
     put(book / ".venv/bin/jupyter-book", SLOW)
     first = start("book")
-    until(lambda: calls(book))
+    wait_until(lambda: calls(book))
     second = start("book")
     assert "waiting" in second.stdout.readline()
     (book / "go").touch()
@@ -209,7 +209,7 @@ def test_of_two_makes_the_second_says_that_it_waits_and_finds_nothing_left_to_do
 def test_a_make_that_is_killed_holds_up_no_other(start, make, book):
     put(book / ".venv/bin/jupyter-book", SLOW)
     first = start("book")
-    until(lambda: calls(book))
+    wait_until(lambda: calls(book))
     os.killpg(first.pid, signal.SIGKILL)
     first.wait(60)
     (book / "go").touch()
@@ -221,7 +221,7 @@ def test_an_installation_waits_too_and_is_done_once(start, book):
     (book / ".venv/.full").unlink()
     put(book / ".venv/bin/python", f'case "$2" in install) {SLOW};; esac')
     first = start(".venv/.full")
-    until(lambda: calls(book))
+    wait_until(lambda: calls(book))
     second = start(".venv/.full")
     while "waiting" not in second.stdout.readline():
         assert second.poll() is None
@@ -240,10 +240,16 @@ def test_an_installation_that_fails_shows_why_and_does_not_look_done(make, book,
     assert not (book / ".venv/.full").exists()
 
 
+def test_what_the_oldest_versions_are_not_tested_with_exists():
+    database = subprocess.run(["make", "-pRrqn", "book"], cwd=ROOT, capture_output=True, text=True).stdout
+    left_out = re.search(r"^OF_THE_SITE := (.+)$", database, re.M)[1].split()
+    assert [name for name in left_out if not (ROOT / "tests" / name).exists()] == []
+
+
 def test_a_long_installation_says_how_far_it_is():
-    said = "Collecting numpy==2.4 (from -r requirements.txt)\n  Downloading numpy-2.4-cp311.whl (16.3 MB)\n"
-    assert progress(said, 0) == "  packages found: 1, now numpy==2.4 (16.3 MB)"
-    assert progress(said + "Installing collected packages: six, numpy, torch\n", 2) == "  packages installed: 2 of 3"
+    output = "Collecting numpy==2.4 (from -r requirements.txt)\n  Downloading numpy-2.4-cp311.whl (16.3 MB)\n"
+    assert progress(output, 0) == "  packages found: 1, now numpy==2.4 (16.3 MB)"
+    assert progress(output + "Installing collected packages: six, numpy, torch\n", 2) == "  packages installed: 2 of 3"
 
 
 def test_a_port_that_is_taken_is_named_and_nothing_is_served(make, book):

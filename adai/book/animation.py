@@ -1,7 +1,7 @@
 """A figure whose particles move when the reader asks for it: an SVG that stands still, with the motion inside.
 
 Nothing but the browser is needed, and nothing moves by itself: a link in the figure, which the keyboard reaches too,
-starts it. In print and where links in figures do nothing, the particles stand at the first frame.
+starts it. In print, and where links in figures do nothing, the particles stand at the first frame.
 """
 
 from collections.abc import Callable
@@ -26,14 +26,20 @@ class Animation:
     svg: str
     text: str
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": self.text}
 
 
 def on_a_curve(
-    height: Callable, places: "np.ndarray", paths: "np.ndarray", *, seconds: float, xlabel: str, ylabel: str
+    height: "Callable[[np.ndarray], np.ndarray]",
+    places: "np.ndarray",
+    paths: "np.ndarray",
+    *,
+    seconds: float,
+    xlabel: str,
+    ylabel: str,
 ) -> Animation:
-    """Particles that move along a curve.
+    """Draw particles that move along a curve.
 
     Args:
         height: the curve, a function of an array of places.
@@ -58,22 +64,19 @@ def on_a_curve(
         axes.plot(*corner, "o", alpha=0, gid=f"corner-{i}")
     axes.text(0.5, 1.02, "▶ play", transform=axes.transAxes, ha="center", gid="label")
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    source = print_figure(figure, "svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    source = print_figure(  # type: ignore[no-untyped-call]  # IPython's
+        figure, "svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
+    )
     plt.close(figure)
 
     root = ElementTree.fromstring(source)
     parents = {child: parent for parent in root.iter() for child in parent}
-    named = {element.get("id"): element for element in root.iter() if element.get("id")}
-    mark = {name: _use(element) for name, element in named.items() if name.startswith(("particle-", "corner-"))}
-    ends = np.array([[float(mark[f"corner-{i}"].get(axis)) for axis in "xy"] for i in range(2)])
+    named = {name: element for element in root.iter() if (name := element.get("id"))}
+    ends = np.array([[float(_mark(named[f"corner-{i}"]).attrib[axis]) for axis in "xy"] for i in range(2)])
     scale = (ends[1] - ends[0]) / (corners[1] - corners[0])
     for i in range(paths.shape[1]):
         for axis, values, start, factor, corner in zip("xy", (paths, heights), ends[0], scale, corners[0], strict=True):
-            moved = ";".join(f"{v:.1f}" for v in start + factor * (values[:, i] - corner))
-            timing = {"dur": f"{seconds:g}s", "begin": f"{PLAY}.click", "fill": "freeze"}
-            ElementTree.SubElement(
-                mark[f"particle-{i}"], f"{{{SVG}}}animate", attributeName=axis, values=moved, **timing
-            )
+            _move(_mark(named[f"particle-{i}"]), axis, start + factor * (values[:, i] - corner), seconds)
     for i in range(2):
         parents[named[f"corner-{i}"]].remove(named[f"corner-{i}"])
     _link(named["label"], parents[named["label"]])
@@ -81,12 +84,20 @@ def on_a_curve(
     return Animation(ElementTree.tostring(root, encoding="unicode"), text)
 
 
-def _use(element: ElementTree.Element) -> ElementTree.Element:
-    return next(element.iter(f"{{{SVG}}}use"))
+def _mark(group: ElementTree.Element) -> ElementTree.Element:
+    """Return the mark that matplotlib drew in a group."""
+    return next(group.iter(f"{{{SVG}}}use"))
+
+
+def _move(mark: ElementTree.Element, axis: str, values: "np.ndarray", seconds: float) -> None:
+    """Make a mark run through the values, shape (frames,), along one axis of the page."""
+    motion = {"attributeName": axis, "values": ";".join(f"{v:.1f}" for v in values)}
+    timing = {"dur": f"{seconds:g}s", "begin": f"{PLAY}.click", "fill": "freeze"}
+    ElementTree.SubElement(mark, f"{{{SVG}}}animate", motion | timing)
 
 
 def _link(label: ElementTree.Element, parent: ElementTree.Element) -> None:
-    """Puts the label into a link that leads to itself."""
+    """Put the label into a link that leads to itself."""
     place = list(parent).index(label)
     parent.remove(label)
     link = ElementTree.Element(f"{{{SVG}}}a", {"id": PLAY, "href": f"#{PLAY}", "aria-label": "play the animation"})

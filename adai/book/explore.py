@@ -1,7 +1,7 @@
 """Figures with sliders: their formulas leave SymPy as JavaScript, so that the site redraws them without a kernel.
 
 A chapter passes the very expressions that it checked. Where no script runs (Colab, GitHub, PDF) the drawing at the
-sliders' first values is an ordinary figure. `adai.book.site` and `book/_static/explorable.js` bring it to life; the
+sliders' first values is an ordinary figure. `publishing.figures` and `book/_static/explorable.js` bring it to life; the
 tests compare each generated function with its expression.
 """
 
@@ -9,24 +9,28 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.codegen.rewriting import expm1_opt, optimize
 from sympy.printing.jscode import jscode
 
 from adai.book.figures import EXPLORABLE
-from adai.book.mutants import evaluator, same
+from adai.book.mutants import equal_at_random_points, evaluator
 
 SAMPLES = 200
 LARGEST_IMAGINARY_PART = 1e-30
 """What rounding to 50 digits may leave of a root that cancels; more means that the curve is not real there."""
-Curve = sp.Expr | Sequence[sp.Expr]
+Curve: TypeAlias = sp.Expr | Sequence[sp.Expr]
 
 
 @dataclass(frozen=True)
 class Slider:
-    """What the reader may change: its name in words, its range, where it starts, and the step (a hundredth of it)."""
+    """A symbol that the reader may change: its name in words, its range, its start, its step (a hundredth of it).
+
+    Raises:
+        ValueError: if no number of steps leads from `low` to `start`.
+    """
 
     label: str
     low: float
@@ -51,7 +55,7 @@ class Explorable:
     text: str
     spec: dict[str, Any]
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"image/svg+xml": self.svg, "text/plain": self.text, EXPLORABLE: self.spec}
 
 
@@ -67,7 +71,7 @@ def curves(
     ylabel: str,
     read_at: float | None = None,
 ) -> Explorable:
-    """Draws curves of one variable, with sliders for what else they depend on.
+    """Draw curves of one variable, with sliders for what else they depend on.
 
     Args:
         formulas: label of each curve, and the expression that the chapter checked. Where that loses digits in a
@@ -97,7 +101,7 @@ def curves(
         checked, fit = sp.sympify(checked), sp.sympify(fit)
         if stray := (checked.free_symbols | fit.free_symbols) - set(arguments):
             raise ValueError(f"curve {label!r} depends on {stray}, which has no slider")
-        if checked != fit and not same(checked, fit, domain, label):
+        if checked != fit and not equal_at_random_points(checked, fit, domain, label):
             raise ValueError(
                 f"curve {label!r}: the form to compute with is not equal to the checked one at random points"
             )
@@ -121,7 +125,7 @@ def curves(
 
 
 def _points(low: float, high: float, log: bool, whole: bool) -> list[float]:
-    """Where the curves are computed, here and in the browser."""
+    """Return the places where the curves are computed, here and in the browser."""
     import numpy as np
 
     spread = (np.geomspace if log else np.linspace)(low, high, SAMPLES + 1)
@@ -129,7 +133,7 @@ def _points(low: float, high: float, log: bool, whole: bool) -> list[float]:
 
 
 def _continued(formula: sp.Expr, sliders: Mapping[sp.Symbol, Slider], plain: Mapping[sp.Symbol, sp.Symbol]) -> sp.Expr:
-    """The formula in plain symbols, with its limit where a slider makes it 0/0."""
+    """Return the formula in plain symbols, with its limit where a slider makes it 0/0."""
     whole = formula.xreplace(plain)
     for s, slider in sliders.items():
         if slider.low <= 0 <= slider.high and formula.subs(s, 0).has(sp.nan, sp.zoo):
@@ -140,7 +144,11 @@ def _continued(formula: sp.Expr, sliders: Mapping[sp.Symbol, Slider], plain: Map
 
 
 def _values(formula: sp.Expr, symbol: sp.Symbol, points: Sequence[float], label: str) -> list[float]:
-    """What the curve is at the start of the sliders, computed with 50 digits."""
+    """Return the curve's values at the start of the sliders, computed with 50 digits.
+
+    Raises:
+        ValueError: if a value is not finite or not real.
+    """
     value = evaluator(formula, label)
     found = []
     for point in points:
@@ -155,7 +163,7 @@ def _values(formula: sp.Expr, symbol: sp.Symbol, points: Sequence[float], label:
 
 
 def _function(formula: sp.Expr, arguments: Collection[sp.Symbol]) -> str:
-    """A JavaScript function of the arguments; what occurs twice in the formula is computed once.
+    """Return a JavaScript function of the arguments; what occurs twice in the formula is computed once.
 
     Raises:
         ValueError: if a symbol's name is none in JavaScript, or a function of the formula is missing there.
@@ -178,9 +186,14 @@ def _function(formula: sp.Expr, arguments: Collection[sp.Symbol]) -> str:
 
 
 def _draw(
-    drawn: Mapping[str, Sequence[float]], spec: dict, settings: str, styles: Mapping[str, str], xlabel: str, ylabel: str
+    drawn: Mapping[str, Sequence[float]],
+    spec: dict[str, Any],
+    settings: str,
+    styles: Mapping[str, str],
+    xlabel: str,
+    ylabel: str,
 ) -> str:
-    """The figure at the sliders' start, its parts named as the script finds them."""
+    """Draw the figure at the sliders' start as SVG, its parts named as the script finds them."""
     import matplotlib.pyplot as plt
     from IPython.core.pylabtools import print_figure
 
@@ -195,9 +208,11 @@ def _draw(
     axes.patch.set_gid("plot")
     # Above the plot, where no position of the sliders brings a curve.
     keys = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
-    for i, key in enumerate(keys.legend_handles):
+    for i, key in enumerate(keys.get_lines()):
         key.set_gid(f"key-{i}")
     axes.text(0.5, -0.25, settings, transform=axes.transAxes, ha="center", size="small", gid="settings")
-    svg = print_figure(figure, "svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    svg: str = print_figure(  # type: ignore[no-untyped-call]  # IPython's
+        figure, "svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
+    )
     plt.close(figure)
     return svg

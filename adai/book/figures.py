@@ -1,33 +1,38 @@
 """One style for all figures: vector, transparent, the same bytes at every run, and readable in light and dark.
 
-Ink and grid are drawn in two reserved colours, which the site maps to the theme's (`adai.book.site`). The colours of
+Ink and grid are drawn in two reserved colours, which the site maps to the theme's (`publishing.figures`). Colours of
 series reach 3:1 on white and on the dark ground alike, and stay apart for colour-blind readers.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
 
 INK, GRID = "#1f2933", "#d5dbe1"
 DARK_INK, DARK_GRID = "#d8dee6", "#3b4450"
 """What ink and grid become on a dark ground."""
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f7fc4", "#d9631e", "#1a9171", "#a65fb5", "#7b8794"
-OPTIMIZER = {
-    "AdaiW": PURPLE,
-    "Adai": ORANGE,
-    "SGD M": BLUE,
-    "Adam": GREEN,
-    "AMSGrad": "#506a73",
-    "AdamW": "#a69153",
-    "AdaBound": "#8c5846",
-    "Padam": "#9326ff",
-    "Yogi": "#ff4da6",
-    "RAdam": "#7979f2",
-}
-"""Colour of each optimizer of Table 1, the same in every chapter. Ten are too many to tell apart by colour alone:
-where more than four meet, label the lines themselves."""
 EXPLORABLE = "application/vnd.adai.explorable+json"
 """The type under which a figure with sliders (`adai.book.explore`) carries its formulas."""
 
 
+def optimizer_colour(label: str) -> str:
+    """Return the colour of an optimizer, the same in every chapter, by its label in the catalogue.
+
+    Ten are too many to tell apart by colour alone: where more than four meet, label the lines themselves.
+
+    Raises:
+        KeyError: no optimizer has this label.
+    """
+    from adai.optim import CATALOGUE
+
+    return {entry.label: entry.colour for entry in CATALOGUE.values()}[label]
+
+
 def style() -> None:
-    """Makes matplotlib draw in the book's style, and the notebook show deterministic SVG."""
+    """Make matplotlib draw in the book's style, and the notebook show deterministic SVG."""
     import matplotlib as mpl
     from cycler import cycler
     from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -59,19 +64,24 @@ def style() -> None:
             "ytick.color": INK,
         }
     )
-    set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    set_matplotlib_formats(  # type: ignore[no-untyped-call]  # its package has no types
+        "svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight"
+    )
 
 
-def rounded(values: object, digits: int = 4) -> object:
-    """Values to a few significant digits, so that a figure does not depend on the processor's last bits.
+def rounded(values: "ArrayLike", digits: int = 4) -> "np.ndarray":
+    """Return values to a few significant digits, so that a figure does not depend on the processor's last bits.
 
     Args:
         values: anything NumPy can make an array of.
         digits: significant digits kept; far more than a figure's resolution.
+
+    Returns:
+        An array of the values' shape.
     """
     import numpy as np
 
-    values = np.asarray(values, dtype=float)
+    array = np.asarray(values, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
-        return np.where(np.isfinite(scale), np.round(values * scale) / scale, values)
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(array))))
+        return np.where(np.isfinite(scale), np.round(array * scale) / scale, array)

@@ -23,7 +23,7 @@ HOMES: list[tuple[str, str, str]] = [
 
 
 def _expand(ranges: str) -> list[str]:
-    """'eq:1-3 thm:1' as ['eq:1', 'eq:2', 'eq:3', 'thm:1']."""
+    """Return 'eq:1-3 thm:1' as ['eq:1', 'eq:2', 'eq:3', 'thm:1']."""
     ids = []
     for part in ranges.split():
         kind, numbers = part.split(":")
@@ -46,13 +46,13 @@ NOTEBOOK: dict[str, str] = {title: notebook for title, notebook, _ in HOMES}
 
 
 def part(item: str) -> str:
-    """'experiments' for the tables, the figures of results and the escape-rate estimators; else 'theory'."""
+    """Return 'experiments' for the tables, the figures of results and the escape-rate estimators; else 'theory'."""
     of_results = item.startswith(("tab:", "fig:")) and item != "fig:8"
     return EXPERIMENTS if of_results or item in ("eq:119", "eq:120") else THEORY
 
 
-def known(item: str) -> str:
-    """The item itself.
+def require_item(item: str) -> str:
+    """Return the item's id as it is.
 
     Raises:
         ValueError: if the paper has no such item.

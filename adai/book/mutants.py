@@ -1,19 +1,23 @@
-"""Mutants of a formula: what a claim would read if one thing in it were wrong."""
+"""Mutants of a formula, which read as if one thing in it were wrong, and whether two formulas have equal values."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from typing import TypeAlias
 
 import mpmath
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-Domain = Mapping[sp.Symbol, tuple[float, float]]
+Domain: TypeAlias = Mapping[sp.Symbol, tuple[float, float]]
+"""Interval of each symbol."""
+Point: TypeAlias = dict[sp.Symbol, mpmath.mpf]
+"""Value of each symbol."""
 DIGITS = 50
 
 
 def mutants(claim: sp.Expr) -> list[sp.Expr]:
-    """The claim with one thing changed, each way once.
+    """Return the claim with one thing changed, each way once.
 
     Each factor doubled, each sign flipped, each exponent and integer moved by one, each term dropped.
 
@@ -32,7 +36,7 @@ def mutants(claim: sp.Expr) -> list[sp.Expr]:
 
 
 def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
-    """Mutants of this node, then of each of its parts in place."""
+    """Yield mutants of this node, then of each of its parts in place."""
     if isinstance(node, sp.Rational):
         p, q = node.p, node.q
         yield from (sp.Rational(p + 1, q), sp.Rational(p - 1, q), -node)
@@ -46,19 +50,16 @@ def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
         yield from (base ** (exponent + 1), base ** (exponent - 1))
     if isinstance(node, sp.Add):
         yield from (node - term for term in node.args)
+    if isinstance(node, AppliedUndef):
+        return  # its arguments only name variables, as the limits of integrals do, which are no expressions
     for i, arg in enumerate(node.args):
-        if isinstance(arg, sp.Expr) and not _bound(node, i):
+        if isinstance(arg, sp.Expr):
             for mutant in _mutated(arg):
                 yield node.func(*node.args[:i], mutant, *node.args[i + 1 :])
 
 
-def _bound(node: sp.Basic, i: int) -> bool:
-    """Whether argument i only names a variable: of a derivative, an integral, a sum, or an unknown function."""
-    return isinstance(node, AppliedUndef) or (isinstance(node, sp.Derivative | sp.Integral | sp.Sum) and i > 0)
-
-
-def points(symbols: set[sp.Symbol], domain: Domain, seed: str, count: int) -> list[dict[sp.Symbol, mpmath.mpf]]:
-    """Random points of the claim's domain, the same at every run.
+def sample_points(symbols: set[sp.Symbol], domain: Domain, seed: str, count: int) -> list[Point]:
+    """Draw random points of the claim's domain, the same at every run.
 
     Args:
         symbols: what to choose values for.
@@ -80,8 +81,8 @@ def _value(symbol: sp.Symbol, interval: tuple[float, float] | None, draw: random
     return mpmath.mpf(draw.randint(int(low), int(high)) if symbol.is_integer else draw.uniform(low, high))
 
 
-def concrete(expression: sp.Expr, seed: str) -> sp.Expr:
-    """The expression with each unknown function replaced by a random polynomial, and what is left done."""
+def _concrete(expression: sp.Expr, seed: str) -> sp.Expr:
+    """Replace each unknown function by a random polynomial, and do the derivatives and integrals that are left."""
     for name in {f.func for f in expression.atoms(AppliedUndef)}:
         c = random.Random(f"{seed} {name}").sample(range(1, 8), 4)
 
@@ -93,25 +94,30 @@ def concrete(expression: sp.Expr, seed: str) -> sp.Expr:
 
 
 @lru_cache(maxsize=64)  # every mutant is held against the same other side
-def evaluator(expression: sp.Expr, seed: str) -> Callable[[dict], mpmath.mpf]:
-    """A function from a point to the expression's value there, to 50 digits."""
-    expression = concrete(sp.sympify(expression), seed)
+def evaluator(expression: sp.Expr, seed: str) -> Callable[[Point], mpmath.mpf]:
+    """Return a function from a point to the expression's value there, to 50 digits.
+
+    Args:
+        expression: may contain unknown functions; they become random polynomials.
+        seed: of the polynomials.
+    """
+    expression = _concrete(sp.sympify(expression), seed)
     symbols = sorted(expression.free_symbols, key=str)
     compiled = sp.lambdify(symbols, expression, "mpmath")
 
-    def value(at: dict) -> mpmath.mpf:
+    def value(at: Point) -> mpmath.mpf:
         with mpmath.workdps(DIGITS):
             return compiled(*(at[s] for s in symbols))
 
     return value
 
 
-def same(a: sp.Expr, b: sp.Expr, domain: Domain, seed: str, count: int = 16) -> bool:
-    """Whether two expressions have equal values, to 50 digits, at random points of the domain."""
+def equal_at_random_points(a: sp.Expr, b: sp.Expr, domain: Domain, seed: str, count: int = 16) -> bool:
+    """Return whether two expressions or matrices have equal values, to 40 digits, at random points of the domain."""
     if isinstance(a, sp.MatrixBase):
-        return all(same(x, y, domain, seed, count) for x, y in zip(a, b, strict=True))
+        return all(equal_at_random_points(x, y, domain, seed, count) for x, y in zip(a, b, strict=True))
     values = evaluator(a, seed), evaluator(b, seed)
-    for at in points(a.free_symbols | b.free_symbols, domain, seed, count):
+    for at in sample_points(a.free_symbols | b.free_symbols, domain, seed, count):
         try:
             x, y = (value(at) for value in values)
         except ZeroDivisionError:

@@ -14,8 +14,8 @@ WRITE_ONLY = {"copy_", "fill_", "zero_", "_foreach_copy_", "_foreach_zero_"}
 """Operations that never read what they write over."""
 
 
-class Operations(TorchDispatchMode):
-    """Counts the aten operations that are dispatched while it is entered.
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's __init_subclass__ has no types
+    """A context that counts the aten operations dispatched inside it.
 
     A word is one number, of whatever type, that an operation reads from a tensor or writes to one, as if nothing stayed
     in a cache from one operation to the next. Views move no words. What compiled code does is not seen.
@@ -33,14 +33,14 @@ class Operations(TorchDispatchMode):
     """
 
     def __init__(self, forbidden: Collection[str] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
         self.forbidden = forbidden
         self.names: Counter[str] = Counter()
         self.words = 0
 
     @property
     def count(self) -> int:
-        """How many operations were called."""
+        """Return how many operations were called."""
         return self.names.total()
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -55,11 +55,13 @@ class Operations(TorchDispatchMode):
 
 
 def _words(schema: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> int:
+    """Return how many words an operation read and wrote, each tensor once."""
     name = schema.name.removeprefix("aten::")
     aliases = [output.alias_info for output in schema.returns]
     if any(alias and not alias.is_write for alias in aliases):
         return 0  # a view
-    read, written = {}, {}
+    read: dict[int, int] = {}
+    written: dict[int, int] = {}
     for index, argument in enumerate(schema.arguments):
         value = args[index] if index < len(args) else kwargs.get(argument.name)
         tensors = {id(leaf): leaf.numel() for leaf in tree_leaves(value) if isinstance(leaf, Tensor)}

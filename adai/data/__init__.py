@@ -1,74 +1,44 @@
 """Data sets, read into memory as tensors, or mapped where they are too large for it: one file a data set."""
 
-import os
-from importlib import import_module
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from torch import Tensor
+from adai.data import cifar, digits, imagenet, mnist, ptb, tiny_imagenet
+from adai.data.base import Data, DataError, Inputs, folder
 
-from adai.records import RecordError
-
-if TYPE_CHECKING:
-    from adai.data.shards import Shards
-
-TEXTS = ("ptb",)
-"""Those whose examples are the tokens of a text, in its order."""
-DATASETS = ("digits", "cifar10", "cifar100", "tiny_imagenet", "imagenet", "mnist", *TEXTS)
-Inputs: TypeAlias = "Tensor | Shards"
-"""Examples in memory, or in files on the host of which only batches are read."""
+__all__ = ["DATASETS", "TEXTS", "Data", "DataError", "DataSet", "Inputs", "folder", "load", "prepare"]
 
 
-class DataError(RecordError):
-    """Files of a data set that cannot be used; the message says which, why, and what to do."""
-
-
-class Data(NamedTuple):
-    """One data set, split.
+class DataSet(NamedTuple):
+    """A row of `DATASETS`: how a data set is read, and what kind of set it is.
 
     Args:
-        train_inputs: first dimension the examples; images in uint8 have the shape (examples, channels, height, width).
-            Those that are cropped and resized may be larger than the test images.
-        train_targets: class indices, int64; of a text, the token after each of `train_inputs`.
-        test_inputs: as `train_inputs`.
-        test_targets: as `train_targets`.
-        label: the data set's name as figures and records show it.
-        checksum: SHA-256 of the whole data set before it is split.
-        mean: of each channel of uint8 images, over the training set; None where inputs are normalised already.
-        deviation: the standard deviation, likewise.
-        held_out_inputs: training examples that take no part in training, to choose settings by; None without any.
-        held_out_targets: as `train_targets`.
+        load: read it; takes the data set's options, and a `seed` if `seeded`.
+        prepare: put its files into `folder`, by a download or by decoding what is there, and return where they are;
+            None for a set that a package brings.
+        seeded: whether a seed decides which examples are for training; else the set's own split is taken.
+        is_text: whether its examples are the tokens of a text, in its order.
     """
 
-    train_inputs: Inputs
-    train_targets: Tensor
-    test_inputs: Inputs
-    test_targets: Tensor
-    label: str
-    checksum: str
-    mean: Tensor | None = None
-    deviation: Tensor | None = None
-    held_out_inputs: Tensor | None = None
-    held_out_targets: Tensor | None = None
-
-    def to(self, device: str) -> "Data":
-        """The same with all tensors on a device; what is mapped stays where it is."""
-        moved = {name: value.to(device) for name, value in self._asdict().items() if isinstance(value, Tensor)}
-        return self._replace(**moved)
-
-    def normalised(self, inputs: Tensor) -> Tensor:
-        """A batch of this set's inputs as a model takes them: float32, uint8 images shifted and scaled by channel."""
-        if self.mean is None or self.deviation is None:
-            return inputs
-        shape = (-1, 1, 1)
-        return (inputs.float() - self.mean.view(shape)) / self.deviation.view(shape)
+    load: Callable[..., Data]
+    prepare: Callable[[], Path] | None
+    seeded: bool = False
+    is_text: bool = False
 
 
-def folder() -> Path:
-    """The folder that holds data sets: ``ADAI_DATA``, else a cache folder of this user."""
-    if chosen := os.environ.get("ADAI_DATA"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adai"
+DATASETS = {
+    "digits": DataSet(digits.load, None, seeded=True),
+    "cifar10": DataSet(partial(cifar.load, "cifar10"), partial(cifar.fetch, "cifar10")),
+    "cifar100": DataSet(partial(cifar.load, "cifar100"), partial(cifar.fetch, "cifar100")),
+    "tiny_imagenet": DataSet(tiny_imagenet.load, tiny_imagenet.fetch),
+    "imagenet": DataSet(imagenet.load, imagenet.decode),
+    "mnist": DataSet(mnist.load, mnist.fetch),
+    "ptb": DataSet(ptb.load, ptb.fetch, is_text=True),
+}
+"""The data sets by the names that specs, records and the command line use."""
+TEXTS = tuple(name for name, dataset in DATASETS.items() if dataset.is_text)
 
 
 def load(name: str, *, seed: int, **options: Any) -> Data:
@@ -79,14 +49,32 @@ def load(name: str, *, seed: int, **options: Any) -> Data:
         seed: decides the split where the data set has none of its own.
         options: passed to the data set's reader.
 
+    Returns:
+        The data set, split, on the CPU.
+
     Raises:
-        ValueError: there is no such data set, or the reader refuses an option.
-        DataError: its files are missing or damaged.
+        ValueError: the reader refuses an option.
+        DataError: there is no such data set, or its files are missing or damaged.
     """
+    dataset = _find(name)
+    if dataset.seeded:
+        options["seed"] = seed
+    return dataset.load(**options)
+
+
+def prepare(name: str) -> Path:
+    """Put a data set into the folder that ``ADAI_DATA`` names, unless it is there, and return where it is.
+
+    Raises:
+        DataError: there is no such data set, it has no files, or they cannot be had; the message says why.
+    """
+    dataset = _find(name)
+    if dataset.prepare is None:
+        raise DataError(f"{name} has no files to fetch: it comes with a package that 'adai[experiments]' installs")
+    return dataset.prepare()
+
+
+def _find(name: str) -> DataSet:
     if name not in DATASETS:
-        raise ValueError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
-    if name == "digits":
-        return import_module(f"{__name__}.digits").load(seed=seed, **options)
-    if name in ("tiny_imagenet", "imagenet", "mnist", *TEXTS):
-        return import_module(f"{__name__}.{name}").load(**options)
-    return import_module(f"{__name__}.cifar").load(name, **options)
+        raise DataError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
+    return DATASETS[name]

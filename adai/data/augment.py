@@ -1,24 +1,24 @@
-"""The inputs of training steps, augmented a whole batch at once, on the device that trains."""
+"""Read the inputs of training steps, cropped and mirrored at random, a whole batch at once, on any device."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from adai.data import Data, DataError
+from adai.data.base import Data, DataError
 
 AREA = 0.08, 1.0
-"""Of a resized crop, as a share of its image's; the paper's (Appendix D.1)."""
+"""Smallest and largest area of a resized crop, as a share of its image's; the paper's (Appendix D.1)."""
 ASPECT = 3 / 4, 4 / 3
-"""Width over height of a resized crop; the paper's."""
+"""Smallest and largest width over height of a resized crop; the paper's."""
 TRIES = 10
 """Draws of a box before the whole image is taken; one draw in seven does not fit."""
 PADDING = 4
 """Pixels added on each side before a crop; the paper's (Appendix D.1)."""
 
 
-class Batches:
-    """A training set's inputs, batch by batch, as they are or cropped at random.
+class TrainingInputs:
+    """A training set's inputs, read batch by batch, as they are or cropped at random.
 
     Args:
         data: the set, moved to the device that trains, or mapped with its targets there.
@@ -34,42 +34,45 @@ class Batches:
         if crop == "padded":
             if not isinstance(data.train_inputs, Tensor):
                 raise DataError(f"{data.label} is not in memory, where crop='padded' needs it: take crop='resized'")
-            self.padded = padded(data.train_inputs)
+            self.padded = pad(data.train_inputs)
 
     def __call__(self, chosen: Tensor, share: slice, generator: torch.Generator) -> Tensor:
-        """One process's share of a batch; of a mapped set, only so much is read.
+        """Read one process's share of a batch; the rest of a mapped set's batch is not read.
 
         Args:
-            chosen: indices of the whole batch, on the CPU.
-            share: which of them.
-            generator: of the CPU; draws for the whole batch, so that a run does not depend on its processes.
+            chosen: indices of the whole batch, shape (batch,), on the CPU.
+            share: the part of `chosen` that is read.
+            generator: of the CPU; draws for the whole batch, so that a run does not depend on how many processes share
+                it.
 
         Returns:
-            The inputs, on the device that trains.
+            The inputs, first dimension the share's examples, on the device that trains.
         """
         if self.crop == "padded":
             return crop_and_flip(self.padded, chosen, generator)[share]
         inputs = self.inputs[chosen[share].to(self.inputs.device)].to(self.device)
-        return inputs if self.crop is None else resized(inputs, random_boxes(len(chosen), generator)[share], self.size)
+        if self.crop is None:
+            return inputs
+        return crop_and_resize(inputs, random_boxes(len(chosen), generator)[share], self.size)
 
 
-def padded(images: Tensor) -> Tensor:
-    """Images (examples, channels, height, width) with `PADDING` black pixels on each side."""
+def pad(images: Tensor) -> Tensor:
+    """Return images of shape (examples, channels, height, width) with `PADDING` black pixels on each side."""
     return torch.nn.functional.pad(images, [PADDING] * 4)
 
 
 def crop_and_flip(images: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
-    """A batch of random crops of the images' size before padding, half of them mirrored left to right.
+    """Return random crops of the images' size before padding, half of them mirrored left to right.
 
     The draws come from the CPU, so a seed means the same on every device.
 
     Args:
-        images: all images, from `padded`.
-        chosen: indices of the batch, on the CPU.
+        images: all images, from `pad`.
+        chosen: indices of the batch, shape (batch,), on the CPU.
         generator: of the CPU.
 
     Returns:
-        One crop for each index, of the images' type, on their device.
+        One crop for each index, shape (batch, channels, height, width), of the images' type, on their device.
     """
     count, size = len(chosen), images.shape[-1] - 2 * PADDING
     top, left = (torch.randint(2 * PADDING + 1, (count, 1), generator=generator) for _ in range(2))
@@ -87,10 +90,10 @@ def crop_and_flip(images: Tensor, chosen: Tensor, generator: torch.Generator) ->
 
 
 def random_boxes(count: int, generator: torch.Generator) -> Tensor:
-    """Boxes inside a square image, of random area, aspect and place, half of them read from right to left.
+    """Draw boxes inside a square image, of random area, aspect and place, half of them mirrored.
 
-    The area is drawn evenly, the aspect evenly on a logarithmic scale, as torchvision reads the same words. What is
-    wider or higher than the image is drawn again.
+    The area is uniform, the aspect uniform on a logarithmic scale, as in torchvision. A box that is wider or higher
+    than the image is drawn again.
 
     Args:
         count: how many.
@@ -115,12 +118,12 @@ def random_boxes(count: int, generator: torch.Generator) -> Tensor:
     return torch.stack([left, right, top, bottom], dim=1)
 
 
-def resized(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """What lies in each image's box, by bilinear interpolation.
+def crop_and_resize(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Return the part of each image that lies in its box, resized by bilinear interpolation.
 
     Args:
         images: shape (examples, channels, side, side).
-        boxes: one for each image, from `random_boxes`.
+        boxes: one for each image, shape (examples, 4), from `random_boxes`.
         size: pixels a side of the result.
 
     Returns:
@@ -131,5 +134,5 @@ def resized(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     columns, rows = left + (right - left) * centres, top + (bottom - top) * centres
     at = torch.stack([columns[:, None].expand(-1, size, -1), rows[:, :, None].expand(-1, -1, size)], dim=-1)
     grid = (2 * at - 1).to(images.device, torch.float32)
-    # At the image's border, half a pixel has no neighbour: there its last pixel counts.
+    # Half a pixel at the image's border has no neighbour: there the last pixel is repeated.
     return torch.nn.functional.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)

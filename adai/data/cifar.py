@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import pickle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +9,27 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from adai.data import Data, DataError, download, folder
-from adai.data.images import Split
+from adai.data import download
+from adai.data.base import Data, DataError, folder, how_to_fetch, read_file
+from adai.data.images import split
 
 
 class Layout(NamedTuple):
-    """Where a set's files lie, what its labels are called, and the published files and archive with their MD5 sums."""
+    """What one of the two sets is called, how its files are laid out, and the MD5 sums of what is published.
 
+    Args:
+        label: the set's name as figures and records show it.
+        directory: of the files, in `folder`.
+        train: files of training images.
+        test: file of test images.
+        targets: key of the class indices in each file.
+        classes: how many there are.
+        md5: of each file.
+        archive: name of the published archive.
+        archive_md5: its sum.
+    """
+
+    label: str
     directory: str
     train: tuple[str, ...]
     test: str
@@ -31,6 +44,7 @@ HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
 # The sums are those that torchvision.datasets.CIFAR10 and CIFAR100 list for its files.
 LAYOUTS = {
     "cifar10": Layout(
+        "CIFAR-10",
         "cifar-10-batches-py",
         tuple(f"data_batch_{number}" for number in range(1, 6)),
         "test_batch",
@@ -48,6 +62,7 @@ LAYOUTS = {
         "c58f30108f718f92721af3d95e74349a",
     ),
     "cifar100": Layout(
+        "CIFAR-100",
         "cifar-100-python",
         ("train",),
         "test",
@@ -58,18 +73,17 @@ LAYOUTS = {
         "eb9058c3a382ffc7106e4002c42a8d85",
     ),
 }
-NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
 def load(name: str, *, label: str | None = None, size: int = 32, limit: int | None = None, holdout: int = 0) -> Data:
-    """Read a set, from the folder that ``ADAI_DATA`` names.
+    """Read one of the two sets, from the folder that ``ADAI_DATA`` names.
 
     Args:
         name: ``"cifar10"`` or ``"cifar100"``.
         label: a name for files in this layout that are not the published ones, such as a copy with other
             compression. It stands in every record and figure made from them. Published files need none.
         size: 32, or 16 for the mean of each 2 × 2 pixels.
-        limit, holdout: as for `adai.data.images.Split`.
+        limit, holdout: as for `adai.data.images.split`.
 
     Returns:
         Inputs of shape (examples, 3, size, size), uint8, with the mean and the deviation of each channel over the
@@ -90,37 +104,42 @@ def load(name: str, *, label: str | None = None, size: int = 32, limit: int | No
         parts.append((images, targets))
     if not published and label is None:
         raise DataError(
-            f"the files in {directory} are not the published ones of {NAMES[name]} (other MD5 sums): unpack "
+            f"the files in {directory} are not the published ones of {layout.label} (other MD5 sums): unpack "
             f"those of {HOME} there, or give these files a label of their own"
         )
     if published and label is not None:
-        raise ValueError(f"label is {label!r}, but these are the published files of {NAMES[name]}: leave it out")
+        raise ValueError(f"label is {label!r}, but these are the published files of {layout.label}: leave it out")
     images, targets = (torch.cat(tensors) for tensors in zip(*parts[:-1], strict=True))
-    split = Split(size=size, limit=limit, holdout=holdout)
-    return split.of((images, targets), parts[-1], label=label or NAMES[name], checksum=content.hexdigest())
+    return split(
+        (images, targets),
+        parts[-1],
+        size=size,
+        limit=limit,
+        holdout=holdout,
+        label=label or layout.label,
+        checksum=content.hexdigest(),
+    )
 
 
 def fetch(name: str) -> Path:
-    """Download a set into the folder that ``ADAI_DATA`` names, unless its published files are there; returns where.
+    """Download a set into the folder that ``ADAI_DATA`` names, unless it is there, and return where it is.
 
     Raises:
-        DataError: the download failed; the same call goes on with it. Or other files of this layout are there.
+        DataError: the download failed, and the same call goes on with it; or other files of this layout are there.
     """
-    layout, home = LAYOUTS[name], folder()
-    target = home / layout.directory
+    layout = LAYOUTS[name]
+    target = folder() / layout.directory
     if target.exists():
         for file in (*layout.train, layout.test):
             if _read(target / file, layout, name)[2] != layout.md5[file]:
                 raise DataError(f"{target / file} is not the published one: move {target} away, and call this again")
         return target
-    archive = download.fetch(f"{HOME.rsplit('/', 1)[0]}/{layout.archive}", layout.archive_md5, home / layout.archive)
-    target = download.unpack(archive, layout.directory, home)
-    archive.unlink()
-    return target
+    url = f"{HOME.rsplit('/', 1)[0]}/{layout.archive}"
+    return download.fetch_directory(url, layout.archive_md5, target)
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds NumPy arrays and nothing else: a pickle can otherwise run any code."""
+    """An unpickler that rebuilds NumPy arrays and nothing else: a pickle can otherwise run any code."""
 
     ALLOWED = frozenset(
         {
@@ -140,11 +159,9 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
-    mend = f"python -m adai data {name} fetches it, or set ADAI_DATA to the folder that holds {layout.directory}"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({os.strerror(error.errno or 0)}): {mend}") from None
+    """Return a file's images, shape (images, 3, 32, 32), uint8, their class indices, and the file's MD5 sum."""
+    remedy = how_to_fetch(name, layout.directory)
+    content = read_file(path, remedy)
     try:
         batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
         images, targets = torch.from_numpy(batch[b"data"]), torch.tensor(batch[layout.targets])
@@ -153,5 +170,5 @@ def _read(path: Path, layout: Layout, name: str) -> tuple[Tensor, Tensor, str]:
         if not (targets.dtype == torch.int64 and targets.min() >= 0 and targets.max() < layout.classes):
             raise ValueError(f"labels that are not 0 to {layout.classes - 1}")
     except Exception as error:  # what a damaged pickle raises is not documented
-        raise DataError(f"{path} is damaged or no batch of {NAMES[name]} ({error}): remove it, and {mend}") from None
+        raise DataError(f"{path} is damaged or no batch of {layout.label} ({error}): remove it, and {remedy}") from None
     return images.view(-1, 3, 32, 32), targets, hashlib.md5(content).hexdigest()

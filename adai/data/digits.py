@@ -7,12 +7,11 @@ import hashlib
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 
-from adai.data import Data
+from adai.data.base import Data
 
 TRAIN_SIZE = 1344
-"""42 batches of 32; the other 453 digits are the test set."""
+"""Training digits: 42 batches of 32. The other 453 digits are the test set."""
 
 
 def load(*, seed: int, limit: int | None = None) -> Data:
@@ -23,11 +22,13 @@ def load(*, seed: int, limit: int | None = None) -> Data:
 
     Args:
         seed: decides which digits are for training.
-        limit: train on only the first so many training digits (smoke runs).
+        limit: train on the first `limit` training digits only (smoke runs); all of them by default.
 
     Returns:
-        Inputs of shape (examples, 64), float32.
+        Inputs of shape (examples, 64), float32, and targets of shape (examples,), int64.
     """
+    from sklearn.datasets import load_digits
+
     images, targets = load_digits(return_X_y=True)
     # The pixels are the integers 0 to 16: one byte each is the same on every platform.
     content = images.astype(np.uint8).tobytes() + targets.astype(np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""Fetching a published archive: with progress, from where it stopped, checked, and unpacked whole or not at all."""
+"""Download a published file or archive: resumable, checked by its sum, and unpacked whole or not at all."""
 
 import hashlib
 import shutil
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from adai.data import DataError
+from adai.data.base import DataError
 
 CHUNK = 1 << 16
 TIMEOUT = 60
-"""Seconds without a byte after which a download is given up; the same command goes on with it."""
+"""Seconds without a byte after which a download fails; the same command goes on with it."""
 
 
 def fetch(url: str, md5: str, path: Path) -> Path:
-    """Download a file, or what is still missing of it.
+    """Download a file, or what is still missing of it, and return its path.
 
     An unfinished download stays beside `path`, with the suffix `.part`; a finished one appears only once its checksum
     is right.
@@ -28,7 +28,7 @@ def fetch(url: str, md5: str, path: Path) -> Path:
     Args:
         url: where the file is published.
         md5: of the whole file, in hexadecimal digits.
-        path: where it shall lie.
+        path: where to put it.
 
     Raises:
         DataError: the server cannot be reached, the connection broke, or the file is another one.
@@ -48,13 +48,33 @@ def fetch(url: str, md5: str, path: Path) -> Path:
     return path
 
 
-def unpack(archive: Path, directory: str, folder: Path) -> Path:
-    """Unpack one directory of a tar or zip archive into a folder, whole or not at all.
+def fetch_directory(url: str, md5: str, target: Path) -> Path:
+    """Download an archive, unpack the directory that it holds, remove the archive, and return the directory.
+
+    Args:
+        url, md5: as for `fetch`.
+        target: where to put the directory; in the archive it has the same name.
+
+    Raises:
+        DataError: as for `fetch` and `unpack`.
+    """
+    archive = fetch(url, md5, target.parent / url.rsplit("/", 1)[-1])
+    unpack(archive, target)
+    archive.unlink()
+    return target
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack one directory of a tar or zip archive, whole or not at all.
+
+    Args:
+        archive: the file.
+        target: where to put the directory, in place of what is there; in the archive it has the same name.
 
     Raises:
         DataError: the archive is damaged, or has no such directory, or a member would land outside of it.
     """
-    target = folder / directory
+    directory, folder = target.name, target.parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as temporary:
         try:
             if zipfile.is_zipfile(archive):
@@ -69,11 +89,10 @@ def unpack(archive: Path, directory: str, folder: Path) -> Path:
             raise DataError(f"{archive} holds no directory {directory}: it is another archive; remove it")
         shutil.rmtree(target, ignore_errors=True)
         (Path(temporary) / directory).replace(target)
-    return target
 
 
 def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Write a tar's files below a folder; our data sets hold no links and no devices, and none may lead outside.
+    """Write a tar's files below a folder; refuse links and devices, which our data sets do not hold, and ways out.
 
     `tarfile`'s own filter came with Python 3.11.4, and Debian 12 has 3.11.2.
     """
@@ -85,7 +104,9 @@ def _extract(tar: tarfile.TarFile, folder: Path) -> None:
             path.mkdir(parents=True, exist_ok=True)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tar.extractfile(member) as source, path.open("wb") as file:
+        source = tar.extractfile(member)
+        assert source is not None  # a file has content
+        with source, path.open("wb") as file:
             shutil.copyfileobj(source, file)
 
 

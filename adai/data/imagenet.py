@@ -6,12 +6,12 @@ Kaggle's archive has all validation images in one folder; there, in the folder `
 
     tail -n +2 LOC_val_solution.csv | while IFS=', ' read image wnid _; do mkdir -p $wnid; mv $image.JPEG $wnid; done
 
-**What is stored.** Images are decoded once (`decode`), scaled so that the shorter side fills a square an eighth larger
-than the network's input (256 pixels for 224), of which the central square is kept. That is the usual way to *test*
-(scale to 256, central 224). For training it loses what lies outside of the central square: a random crop is one of the
-square, not of the whole photograph. In return all images have one shape, so any of them is found in a mapped file
-without decoding, and a crop is at most an eighth larger than the input, so that it can be resized without a filter. At
-224 pixels this takes 262 GB of disk.
+**What is stored.** Images are decoded once (`decode`). Each is scaled so that its shorter side is an eighth longer than
+the network's input (256 pixels for 224), and its central square is kept. That is the usual way to *test* (scale to 256,
+central 224). For training it loses what lies outside of the central square: a random crop is one of the square, not of
+the whole photograph. In return all images have one shape, so any of them is found in a mapped file without decoding,
+and a crop is at most an eighth larger than the input, so it can be resized without a filter. At
+224 pixels, the decoded set takes 262 GB of disk.
 """
 
 import hashlib
@@ -20,17 +20,18 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from adai.data import Data, DataError, folder, shards
-from adai.data.images import decoded
+from adai.data import shards
+from adai.data.base import Data, DataError, folder
+from adai.data.images import read_image
+from adai.data.mapped import MappedImages
 
 DIRECTORY = "imagenet"
 CLASSES = 1000
 PUBLISHED = {"train": 1_281_167, "val": 50_000}
 """Images of the whole set; its validation images are our test set."""
 SIZE = 224
-MEND = (
+REMEDY = (
     f"set ADAI_DATA to the folder that holds {DIRECTORY}, with train/<class>/*.JPEG and val/<class>/*.JPEG, unpacked "
     "from the archives of https://image-net.org by extract_ILSVRC.sh of github.com/pytorch/examples"
 )
@@ -40,7 +41,7 @@ def load(*, classes: int = CLASSES, size: int = SIZE) -> Data:
     """Map the decoded set, in the folder that ``ADAI_DATA`` names. The photographs themselves need not be there.
 
     Args:
-        classes: use only so many, the first by their WordNet names.
+        classes: use the first `classes` of them, in the order of their WordNet names.
         size: pixels a side of the network's input.
 
     Returns:
@@ -52,9 +53,9 @@ def load(*, classes: int = CLASSES, size: int = SIZE) -> Data:
         ValueError: an option is out of its range.
     """
     usual = (classes, size) == (CLASSES, SIZE)
-    mend = "python -m adai data imagenet" if usual else f"imagenet.decode(classes={classes}, size={size})"
+    remedy = "python -m adai data imagenet" if usual else f"imagenet.decode(classes={classes}, size={size})"
     parts = [
-        shards.read(home, _key(_files(part, classes)) if _source(part).exists() else None, mend)
+        shards.read(home, _key(_files(part, classes)) if _source(part).exists() else None, remedy)
         for part, home in _homes(classes, size).items()
     ]
     (train, train_targets, moments, _), (test, test_targets, _, _) = parts
@@ -62,7 +63,7 @@ def load(*, classes: int = CLASSES, size: int = SIZE) -> Data:
     return Data(
         train,
         train_targets,
-        shards.Shards(test.arrays, size),
+        MappedImages(test.arrays, size),
         test_targets,
         label="ImageNet" if classes == CLASSES else f"files in ImageNet's layout, {classes} classes",
         checksum=hashlib.sha256("".join(checksum for *_, checksum in parts).encode()).hexdigest(),
@@ -72,7 +73,7 @@ def load(*, classes: int = CLASSES, size: int = SIZE) -> Data:
 
 
 def decode(*, classes: int = CLASSES, size: int = SIZE) -> Path:
-    """Decode all images, or what is missing or damaged of them, and return the folder that the decoded ones are in.
+    """Decode all images, except those whose decoded form is there and undamaged, and return the decoded set's folder.
 
     Args:
         classes, size: as for `load`.
@@ -84,7 +85,7 @@ def decode(*, classes: int = CLASSES, size: int = SIZE) -> Path:
     homes = _homes(classes, size)
     files = {part: _files(part, classes) for part in homes}
     if only := sorted(files["train"].keys() ^ files["val"].keys()):
-        raise DataError(f"{only[0]} is a class in only one of {_source('train')} and {_source('val')}: {MEND}")
+        raise DataError(f"{only[0]} is a class in only one of {_source('train')} and {_source('val')}: {REMEDY}")
     for part, home in homes.items():
         shards.write(home, _key(files[part]), files[part], partial(_square, side=_side(size)))
     return home.parent
@@ -106,22 +107,22 @@ def _homes(classes: int, size: int) -> dict[str, Path]:
 
 
 def _files(part: str, classes: int) -> dict[str, list[Path]]:
-    """The images of each class, in the order of names."""
+    """Return the images of each class, in the order of names."""
     home = _source(part)
     try:
         names = sorted(entry.name for entry in os.scandir(home) if entry.is_dir())
     except OSError as error:
-        raise DataError(f"{home} cannot be read ({os.strerror(error.errno or 0)}): {MEND}") from None
+        raise DataError(f"{home} cannot be read ({os.strerror(error.errno or 0)}): {REMEDY}") from None
     if len(names) < classes:
-        raise DataError(f"{home} has folders of {len(names)} classes, {classes} are wanted: {MEND}")
+        raise DataError(f"{home} has folders of {len(names)} classes, {classes} are wanted: {REMEDY}")
     files = {name: sorted((home / name).glob("*.JPEG")) for name in names[:classes]}
     if empty := [name for name, found in files.items() if not found]:
-        raise DataError(f"{home / empty[0]} has no images, expected files named *.JPEG: {MEND}")
+        raise DataError(f"{home / empty[0]} has no images, expected files named *.JPEG: {REMEDY}")
     found = sum(map(len, files.values()))
     if classes == CLASSES and found != PUBLISHED[part]:
         raise DataError(
             f"{home} has {found:,} images, the published set has {PUBLISHED[part]:,}: an archive was cut off or not "
-            f"wholly unpacked; {MEND}"
+            f"wholly unpacked; {REMEDY}"
         )
     return files
 
@@ -132,5 +133,8 @@ def _key(files: dict[str, list[Path]]) -> str:
 
 
 def _square(path: Path, side: int) -> np.ndarray:
-    image = ImageOps.fit(decoded(path), (side, side), Image.Resampling.BILINEAR)
+    """Return the central square of an image, scaled: shape (3, side, side), uint8."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.fit(read_image(path), (side, side), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)

@@ -2,14 +2,14 @@
 
 import gzip
 import hashlib
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from adai.data import Data, DataError, download, folder
-from adai.data.images import Split
+from adai.data import download
+from adai.data.base import Data, DataError, folder, how_to_fetch, read_file
+from adai.data.images import split
 from adai.records import atomic_write
 
 DIRECTORY, PIXELS = "mnist", 28
@@ -22,7 +22,7 @@ FILES = {
     "t10k-labels-idx1-ubyte": ("27ae3e4e09519cfbb04c329615203637", "ec29112dd5afa0611ce80d1b7f02629c"),
 }
 """MD5 sums of each file, and of the same compressed, as it is published (those that torchvision lists)."""
-MEND = f"python -m adai data mnist fetches it, or set ADAI_DATA to the folder that holds {DIRECTORY}"
+REMEDY = how_to_fetch("mnist", DIRECTORY)
 
 
 def load(*, size: int = PIXELS, limit: int | None = None, holdout: int = 0) -> Data:
@@ -30,7 +30,7 @@ def load(*, size: int = PIXELS, limit: int | None = None, holdout: int = 0) -> D
 
     Args:
         size: 28, or 14 for the mean of each 2 × 2 pixels.
-        limit, holdout: as for `adai.data.images.Split`.
+        limit, holdout: as for `adai.data.images.split`.
 
     Returns:
         Inputs of shape (examples, 1, size, size), uint8, with the mean and the deviation of all training pixels.
@@ -45,14 +45,14 @@ def load(*, size: int = PIXELS, limit: int | None = None, holdout: int = 0) -> D
         images, labels = (_read(f"{name}-{what}") for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
         content.update(images.numpy().tobytes() + labels.numpy().tobytes())
         parts.append((images.unsqueeze(1), labels.long()))
-    return Split(size=size, limit=limit, holdout=holdout).of(*parts, label="MNIST", checksum=content.hexdigest())
+    return split(*parts, size=size, limit=limit, holdout=holdout, label="MNIST", checksum=content.hexdigest())
 
 
 def fetch() -> Path:
-    """Download the files that are missing into the folder that ``ADAI_DATA`` names; returns where they are.
+    """Download the files that are missing into the folder that ``ADAI_DATA`` names; return where they are.
 
     Raises:
-        DataError: a download failed; the same call goes on with it. Or another file lies where one belongs.
+        DataError: a download failed, and the same call goes on with it; or another file lies where one belongs.
     """
     target = folder() / DIRECTORY
     for name, (_, packed_md5) in FILES.items():
@@ -66,15 +66,15 @@ def fetch() -> Path:
 
 
 def _read(name: str) -> Tensor:
-    """One file in the IDX format: two zero bytes, type 8 (bytes), the number of dimensions, each of them, the bytes."""
+    """Return a file's array, uint8, of the shape that the file names.
+
+    The IDX format: two zero bytes, the type 8 (bytes), the number of dimensions, the length of each, the array's bytes.
+    """
     path = folder() / DIRECTORY / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({os.strerror(error.errno or 0)}): {MEND}") from None
+    content = read_file(path, REMEDY)
     if (found := hashlib.md5(content).hexdigest()) != FILES[name][0]:
         raise DataError(
-            f"{path} is not the published file (MD5 sum {found}, expected {FILES[name][0]}): remove it, and {MEND}"
+            f"{path} is not the published file (MD5 sum {found}, expected {FILES[name][0]}): remove it, and {REMEDY}"
         )
     dimensions = content[3]
     start = 4 + 4 * dimensions

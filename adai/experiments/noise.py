@@ -238,12 +238,12 @@ def _train(settings: dict[str, Any], inputs: "Tensor", targets: "Tensor") -> Ite
 
 def _run_states(settings: dict[str, Any], folder: Path) -> Iterator["Run"]:
     """Yield the recorded run before its first step, and after its last."""
-    from adai.training import Run, finished
+    from adai.training import Run, load_finished
 
     experiment, name = settings["run"]
     spec = digits.spec_by_hash(experiment, name, folder)
     yield Run(spec)
-    yield finished(spec, folder)
+    yield load_finished(spec, folder)
 
 
 def _repeat_run(result: Result, folder: Path) -> Iterator[str]:

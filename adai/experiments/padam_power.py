@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from adai.book.figures import OPTIMIZER as COLOURS
+from adai.book.figures import optimizer_colour
 from adai.experiments import choosing, images, rates, table1_tuned
 from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.experiments.comparison import QUANTITIES, Estimate, Table, estimate
@@ -175,7 +175,11 @@ def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
         for seed in SEEDS:
             points = [(power, runs[seed].curves[quantity][-1]) for power, runs in by_power.items() if seed in runs]
             axis.plot(
-                [power for power, _ in points], [end for _, end in points], "o-", color=COLOURS["Padam"], alpha=0.6
+                [power for power, _ in points],
+                [end for _, end in points],
+                "o-",
+                color=optimizer_colour("Padam"),
+                alpha=0.6,
             )
         axis.set(xlabel="power", ylabel=QUANTITIES[quantity], xticks=POWERS)
     axes[0].set_yscale("log")

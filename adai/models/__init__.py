@@ -1,5 +1,6 @@
 """Networks: one file a family."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -12,7 +13,7 @@ from adai.models.mlp import MLP
 from adai.models.resnet import Bottleneck, CifarResNet, ResNet
 from adai.models.vgg import VGG
 
-MODELS = {
+MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
     "resnet18": partial(ResNet, blocks=(2, 2, 2, 2)),
     "resnet34": partial(ResNet, blocks=(3, 4, 6, 3)),
@@ -26,17 +27,21 @@ MODELS = {
     "googlenet": GoogLeNet,
     "lstm": LSTM,
 }
+"""The networks by the names that specs and records use.
+
+All but two take images of shape (batch, 3, side, side); all but the LSTM return logits of shape (batch, classes).
+"""
 
 NARROW = 16
 """Channels in oneDNN's largest block, that of AVX-512; with AVX2 it has 8."""
 
 
 def memory_format(model: nn.Module, device: torch.device) -> torch.memory_format:
-    """Return how a network and its images lie in memory while it trains: channels last, but for one case.
+    """Return how a network and its images lie in memory while it trains: channels last, except in one case.
 
-    Channels last are 15 % faster on a CPU, and what a GPU's convolutions in 16 bits want. But on a CPU, where a 1 × 1
-    convolution has a stride and fewer input channels than oneDNN's block, the backward pass writes past its workspace:
-    it destroys other memory of the process, and gradients can be wrong without a word (uxlfoundation/oneDNN#6035). A
+    Channels last are 15 % faster on a CPU, and a GPU's convolutions in 16 bits need them. But on a CPU, the backward
+    pass of a 1 × 1 convolution with a stride and fewer input channels than oneDNN's block writes past its workspace: it
+    destroys other memory of the process, and gradients can be wrong without a message (uxlfoundation/oneDNN#6035). A
     network with such a convolution is kept contiguous there.
     """
     unsafe = any(

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class DenseLayer(nn.Module):
-    """A 1 × 1 and a 3 × 3 convolution, each after normalisation and ReLU; adds its channels to those it was given."""
+    """A 1 × 1 and a 3 × 3 convolution, each after normalisation and ReLU; adds its channels to its input's."""
 
     def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
@@ -54,4 +54,5 @@ class DenseNet(nn.Module):
         self.head = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
+        return logits

@@ -20,8 +20,8 @@ MODULES: tuple[tuple[int, int, int, int, int, int] | None, ...] = (
 )
 
 
-def convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
-    """A convolution that keeps the image's size, normalisation, ReLU."""
+def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
+    """Return a convolution that keeps the image's size, with normalisation and ReLU."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, size, padding=size // 2), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
@@ -35,12 +35,12 @@ class Inception(nn.Module):
         super().__init__()
         self.branches = nn.ModuleList(
             [
-                convolution(inputs, one, 1),
-                nn.Sequential(convolution(inputs, three_in, 1), convolution(three_in, three, 3)),
+                _convolution(inputs, one, 1),
+                nn.Sequential(_convolution(inputs, three_in, 1), _convolution(three_in, three, 3)),
                 nn.Sequential(
-                    convolution(inputs, five_in, 1), convolution(five_in, five, 3), convolution(five, five, 3)
+                    _convolution(inputs, five_in, 1), _convolution(five_in, five, 3), _convolution(five, five, 3)
                 ),
-                nn.Sequential(nn.MaxPool2d(3, 1, padding=1), convolution(inputs, pooled, 1)),
+                nn.Sequential(nn.MaxPool2d(3, 1, padding=1), _convolution(inputs, pooled, 1)),
             ]
         )
 
@@ -60,7 +60,7 @@ class GoogLeNet(nn.Module):
 
     def __init__(self, *, width: int = 192, classes: int = 10) -> None:
         super().__init__()
-        layers: list[nn.Module] = [convolution(3, width, 3)]
+        layers: list[nn.Module] = [_convolution(3, width, 3)]
         channels = width
         for module in MODULES:
             if module is None:
@@ -73,4 +73,5 @@ class GoogLeNet(nn.Module):
         self.head = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
+        return logits

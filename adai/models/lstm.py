@@ -4,21 +4,21 @@ import torch
 from torch import Tensor, nn
 
 INITIAL_RANGE = 0.05
-"""All weights start uniform within it, on both sides of 0: that of the medium network of Zaremba et al."""
+"""Weights start uniform between minus this and this, as in the medium network of Zaremba et al."""
 
 
 class LSTM(nn.Module):
     """Embedding, LSTM layers one above the other, and a linear layer to a logit for each word.
 
-    Dropout is put between layers, before the first and after the last, and never on the way from one step to the next,
-    so what a layer remembers is not worn away. Two layers of width 512 over 10,000 words have 14,452,496 parameters.
+    Dropout acts before, between and after the layers, and never on the way from one step to the next, so it does not
+    erase what a layer remembers. Two layers of width 512 over 10,000 words have 14,452,496 parameters.
 
     Args:
         words: size of the vocabulary.
         width: of the embedding and of each layer.
         layers: how many LSTM layers.
-        dropout: the share of units that are dropped, at each of the places above.
-        tied: one matrix is the embedding and the last layer's weight (Press and Wolf 2017).
+        dropout: the share of units that are dropped, at each of these places.
+        tied: use one matrix as the embedding and as the last layer's weight (Press and Wolf 2017).
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class LSTM(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(words, width)
-        # One by one: the dropout of nn.LSTM itself cannot be repeated from a seed on a GPU.
+        # Separate layers: the dropout inside of nn.LSTM cannot be repeated from a seed on a GPU.
         self.layers = nn.ModuleList(nn.LSTM(width, width) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, words)
@@ -36,16 +36,16 @@ class LSTM(nn.Module):
             nn.init.uniform_(parameter, -INITIAL_RANGE, INITIAL_RANGE)
 
     def start(self, batch_size: int) -> Tensor:
-        """The state before the first token: zeros of shape (layers, 2, 1, batch, width), hidden states and cells."""
+        """Return the state before the first token: hidden and cell, zeros of shape (layers, 2, 1, batch, width)."""
         weight = self.embedding.weight
         return weight.new_zeros(len(self.layers), 2, 1, batch_size, weight.shape[1])
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Read on.
+        """Read the next tokens of each text.
 
         Args:
             tokens: indices of shape (steps, batch).
-            state: what was left by the steps before, or `start`.
+            state: the state after the tokens before, or `start`.
 
         Returns:
             Logits of the next token, of shape (steps, batch, words), and the state after the last step.

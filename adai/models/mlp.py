@@ -4,7 +4,7 @@ from torch import nn
 
 
 class MLP(nn.Sequential):
-    """Two hidden layers with ReLU.
+    """Two hidden layers with ReLU: inputs of shape (batch, inputs), logits of shape (batch, classes).
 
     Args:
         inputs: features of one example.

@@ -10,7 +10,7 @@ class BasicBlock(nn.Module):
     """Two 3 × 3 convolutions beside a shortcut, which is a 1 × 1 convolution where the shape changes."""
 
     EXPANSION = 1
-    """Channels that leave the block for each of its stage's."""
+    """Output channels of the block, over the channels of its stage."""
 
     def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -100,7 +100,8 @@ class ResNet(nn.Module):
         self.head = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.stages(self.stem(x)).mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.stages(self.stem(x)).mean(dim=(2, 3)))
+        return logits
 
 
 class CifarResNet(ResNet):

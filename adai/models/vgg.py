@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class VGG(nn.Module):
-    """Stages of 3 × 3 convolutions, each stage ended by a maximum over 2 × 2, and one linear layer on what is left.
+    """Stages of 3 × 3 convolutions, a maximum over 2 × 2 after each stage, and a linear layer on the last mean.
 
     This is the form that is usual on CIFAR: the three large linear layers of the original are left out, and each
     convolution is followed by batch normalisation. Convolutions (2, 2, 3, 3, 3) and width 64 make VGG-16, with
@@ -33,4 +33,5 @@ class VGG(nn.Module):
         self.head = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
+        return logits

@@ -72,15 +72,15 @@ def _train(missing: Mapping[str, Spec], home: Path) -> None:
 
 def _estimate(missing: Mapping[str, Spec], device: str) -> float:
     """Return the seconds that all of these runs will take, from a few steps of the first."""
-    from adai.training import prepared
+    from adai.training import make_run
 
-    run = prepared(next(iter(missing.values())), device)
+    run = make_run(next(iter(missing.values())), device)
     steps = (loss for epoch in iter(run.epoch, None) for loss in epoch)
     list(islice(steps, STEPS))
     started = time.perf_counter()
     list(islice(steps, STEPS))
     a_step = (time.perf_counter() - started) / STEPS
-    return a_step * len(run.parts()) * sum(spec.epochs for spec in missing.values())
+    return a_step * len(run.batches()) * sum(spec.epochs for spec in missing.values())
 
 
 def _in_drive(folder: str | Path) -> Path:

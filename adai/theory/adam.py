@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def frozen_variance(H: Any, C: Any, eta: float, beta1: float, T: int, bias_correction: bool = True) -> "np.ndarray":
-    """Mean square of theta after T steps of Algorithm 1 on the loss H theta^2 / 2, with v = C and epsilon = 0.
+    """Return the mean square of theta after T steps of Algorithm 1 on the loss H theta^2 / 2, with v = C, epsilon = 0.
 
     Both theta and m start at 0. The second moments of (theta, m) are carried from step to step, exactly.
 
@@ -21,6 +21,9 @@ def frozen_variance(H: Any, C: Any, eta: float, beta1: float, T: int, bias_corre
         beta1: momentum.
         T: number of steps, not negative.
         bias_correction: whether m is divided by 1 - beta1^t.
+
+    Returns:
+        The mean square, of the shape that H and C have together.
 
     Raises:
         ValueError: if a C is not positive, beta1 not in [0, 1), or T negative.
@@ -39,20 +42,21 @@ def frozen_variance(H: Any, C: Any, eta: float, beta1: float, T: int, bias_corre
             beta1**2 * buffer + 2 * beta1 * fresh * mixed + fresh**2 * square + (1 - beta1) ** 2 * C,
         )
         square, mixed = square - 2 * rate * mixed + rate**2 * buffer, mixed - rate * buffer
-    return square[()]
+    mean_square: np.ndarray = square[()]
+    return mean_square
 
 
 def escape_time(
     theta: "np.ndarray", slope: "np.ndarray", noise: "np.ndarray", rate: "np.ndarray", start: float
 ) -> float:
-    """Mean number of iterations until theta first reaches the end of the grid, by quadrature.
+    """Return the mean number of iterations until theta first reaches the end of the grid, by quadrature.
 
     The dynamics is Itô's dtheta = -rate slope dn + rate sqrt(noise) dW, per iteration n, with a wall at theta[0]. The
     mean time T from x solves rate^2 noise / 2 T'' - rate slope T' = -1 with T' = 0 at the wall, T = 0 at the end.
 
     Args:
-        theta: ascending grid, fine enough that 2 slope / (rate noise) changes little times its spacing.
-        slope: L' at each point, or one number.
+        theta: ascending grid, shape (points,), so fine that 2 slope / (rate noise) times its spacing changes little.
+        slope: L' at each point, shape (points,), or one number.
         noise: variance C of the gradient noise, positive, likewise.
         rate: learning rate at each point, positive, likewise: eta for SGD, eta / sqrt(v) for Adam.
         start: where theta starts, on the grid.

@@ -6,26 +6,28 @@ docstring does not say NumPy, SymPy expressions will do as well as numbers.
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy as sp
 
 if TYPE_CHECKING:
     import numpy as np
 
-Number = Any
+Number: TypeAlias = Any
 """A float, a NumPy array, or a SymPy expression."""
 
 
 def momentum(beta1: Sequence[Number], gradients: Sequence[Number]) -> list[Number]:
-    """The buffers m_t = beta_t m_{t-1} + (1 - beta_t) g_t from m = 0 on; Algorithm 2 without bias correction of m.
+    """Return the buffers m_t = beta_t m_{t-1} + (1 - beta_t) g_t from m = 0 on.
+
+    This is Algorithm 2 without bias correction of m.
 
     Args:
         beta1: inertia of each step.
         gradients: gradient of each step.
 
     Raises:
-        ValueError: if there are not as many of each.
+        ValueError: if the lengths differ.
     """
     m, buffers = 0, []
     for beta, g in zip(beta1, gradients, strict=True):
@@ -35,7 +37,7 @@ def momentum(beta1: Sequence[Number], gradients: Sequence[Number]) -> list[Numbe
 
 
 def weights(beta1: Sequence[Number]) -> list[Number]:
-    """Weight q_{k,t} of each gradient k in the last buffer, found by sending one gradient of 1 at a time."""
+    """Return the weight q_{k,t} of each gradient k in the last buffer, found by one gradient of 1 at a time."""
     return [momentum(beta1, [int(i == k) for i in range(len(beta1))])[-1] for k in range(len(beta1))]
 
 
@@ -46,7 +48,7 @@ def descend(
     start: Number,
     noise: Sequence[Number],
 ) -> tuple[list[Number], list[Number]]:
-    """Steps theta <- theta - eta m_t with noisy gradients; Equation (74).
+    """Take steps theta <- theta - eta m_t with noisy gradients; Equation (74).
 
     Args:
         slope: derivative of the loss.
@@ -66,7 +68,7 @@ def descend(
 
 
 def expectation(expression: sp.Expr, noise: Mapping[sp.Symbol, Sequence[tuple[sp.Expr, sp.Expr]]]) -> sp.Expr:
-    """Exact mean over independent noises that take finitely many values.
+    """Return the exact mean over independent noises that take finitely many values.
 
     Args:
         expression: what to average.
@@ -88,7 +90,7 @@ def expectation(expression: sp.Expr, noise: Mapping[sp.Symbol, Sequence[tuple[sp
 def fixed_inertia_bound(
     steps: Number, eta: Number, excess: Number, smoothness: Number, square: Number, beta_max: Number
 ) -> Number:
-    """Bound on the mean of E|grad L|^2 over the steps, for any inertia in [0, beta_max] that is fixed in advance.
+    """Return a bound on the mean of E|grad L|^2 over the steps, for any inertia in [0, beta_max] fixed in advance.
 
     Args:
         steps: number of steps, t + 1 in the paper.
@@ -105,7 +107,10 @@ def fixed_inertia_bound(
 def constant_inertia_bound(
     steps: Number, eta: Number, excess: Number, smoothness: Number, square: Number, beta1: Number
 ) -> Number:
-    """The same for one inertia in all steps, where its cost is of second order in the learning rate."""
+    """Return the bound for one inertia in all steps, where its cost is of second order in the learning rate.
+
+    Args as for `fixed_inertia_bound`; `beta1` is the inertia.
+    """
     lag = (smoothness * eta * beta1 / (1 - beta1)) ** 2
     return 2 * excess / (eta * steps) + (smoothness * eta + lag) * square
 
@@ -118,7 +123,7 @@ def adaptive_rates(
     eps: float = 1e-3,
     late: bool = False,
 ) -> "np.ndarray":
-    """1 - beta_1 that Adai gives one element beside so many others that the mean of v does not feel it (NumPy).
+    """Return the 1 - beta_1 that Adai gives to one of very many elements, whose mean of v it does not change (NumPy).
 
     v starts at the mean of the squared gradients, as after a long time.
 
@@ -127,6 +132,9 @@ def adaptive_rates(
         v_bar: mean of v over all elements.
         beta0, beta2, eps: Adai's.
         late: whether v leaves out the gradient of its own step.
+
+    Returns:
+        1 - beta_1 of each step, of the gradients' shape.
 
     Raises:
         ValueError: if v_bar is not positive.
@@ -140,16 +148,17 @@ def adaptive_rates(
         new = beta2 * v + (1 - beta2) * g**2
         rates[k] = v if late else new
         v = new
-    return np.clip(beta0 * rates / v_bar, eps, 1)
+    clipped: np.ndarray = np.clip(beta0 * rates / v_bar, eps, 1)
+    return clipped
 
 
 def total_weights(rates: "np.ndarray") -> "np.ndarray":
-    """Sum over all later steps t of the weight q_{k,t} of each gradient k, given 1 - beta_1 by step (NumPy).
+    """Return the sum over all later steps t of the weight q_{k,t} of each gradient k, given 1 - beta_1 by step (NumPy).
 
     It is (1 - beta_k)(1 + beta_{k+1} + beta_{k+1} beta_{k+2} + …), cut off after the last step.
 
     Args:
-        rates: 1 - beta_1, the steps along the first axis.
+        rates: 1 - beta_1, shape (steps, chains), as the sums.
     """
     import numpy as np
 
@@ -161,7 +170,7 @@ def total_weights(rates: "np.ndarray") -> "np.ndarray":
 
 
 def mean_push(gradients: "np.ndarray", rates: "np.ndarray", mean: float, spare: int) -> tuple[float, float]:
-    """Mean over the steps of gradient times total weight, and its standard error from independent chains (NumPy).
+    """Return the mean over the steps of gradient times total weight, and its standard error over the chains (NumPy).
 
     Minus the learning rate times it is the mean step. The gradients' own mean is known, so that only what the weights
     change has to be estimated.

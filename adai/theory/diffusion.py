@@ -4,18 +4,20 @@ Itô's convention throughout: drift and D are taken before the noise of the step
 be given by plain expressions, an n-dimensional one by a vector and a matrix.
 """
 
+from typing import TypeAlias
+
 import sympy as sp
 
-Expression = sp.Expr | sp.MatrixBase
+Expression: TypeAlias = sp.Expr | sp.MatrixBase
 
 
 def _matrix(value: object) -> sp.Matrix:
-    """A matrix as it is, a list as a column, an expression as a 1 × 1 matrix."""
+    """Return a matrix as it is, a list as a column, an expression as a 1 × 1 matrix."""
     return sp.Matrix(value if isinstance(value, list | tuple | sp.MatrixBase) else [value])
 
 
-def _in_matrices(drift: Expression, diffusion: Expression, theta: object) -> tuple[sp.Matrix, sp.Matrix, list]:
-    """Drift as a column, D as a square matrix, the coordinates as a list.
+def _in_matrices(drift: Expression, diffusion: Expression, theta: object) -> tuple[sp.Matrix, sp.Matrix, list[sp.Expr]]:
+    """Return the drift as a column, D as a square matrix, the coordinates as a list.
 
     Raises:
         ValueError: if their sizes differ or D is not symmetric.
@@ -33,7 +35,7 @@ def _in_matrices(drift: Expression, diffusion: Expression, theta: object) -> tup
 
 
 def generator(phi: sp.Expr, drift: Expression, diffusion: Expression, theta: object) -> sp.Expr:
-    """Rate at which the mean of phi changes: sum_i drift_i d_i phi + sum_ij D_ij d_i d_j phi (Itô's formula).
+    """Return the rate at which the mean of phi changes: sum_i drift_i d_i phi + sum_ij D_ij d_i d_j phi (Itô).
 
     Args:
         phi: a function of the coordinates.
@@ -49,7 +51,7 @@ def generator(phi: sp.Expr, drift: Expression, diffusion: Expression, theta: obj
 
 
 def fokker_planck(density: sp.Expr, drift: Expression, diffusion: Expression, theta: object) -> sp.Expr:
-    """Rate at which the density changes: - sum_i d_i (drift_i P) + sum_ij d_i d_j (D_ij P); Equation (2).
+    """Return the rate at which the density changes: - sum_i d_i (drift_i P) + sum_ij d_i d_j (D_ij P); Equation (2).
 
     Args and errors as for `generator`, whose adjoint this is; `density` is a function of the coordinates.
     """
@@ -61,7 +63,7 @@ def fokker_planck(density: sp.Expr, drift: Expression, diffusion: Expression, th
 
 
 def gaussian(theta: object, center: object, covariance: Expression) -> sp.Expr:
-    """Density of the normal distribution; Equation (11) with the inverse of Sigma in the exponent.
+    """Return the density of the normal distribution; Equation (11) with the inverse of Sigma in the exponent.
 
     Args:
         theta, center: a coordinate and its mean, or lists of them.
@@ -74,7 +76,7 @@ def gaussian(theta: object, center: object, covariance: Expression) -> sp.Expr:
 
 
 def spectral_abs(matrix: sp.MatrixBase) -> sp.Matrix:
-    """The paper's [H]^+: the same eigenvectors, each eigenvalue replaced by its absolute value; below Equation (3).
+    """Replace each eigenvalue by its absolute value: the paper's [H]^+, below Equation (3).
 
     Args:
         matrix: symmetric, with eigenvalues that SymPy can find.

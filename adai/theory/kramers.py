@@ -1,26 +1,27 @@
 """How long a particle needs to leave a valley: Kramers' formula, and exact first-passage times to hold it against.
 
 `slope` is the derivative of the loss, a function of an array. The particle starts at `start` and the clock stops when
-it first comes to `target`, which lies to the right. `wall` reflects and stands so far to the left that nobody gets
+it first comes to `target`, which lies to the right. `wall` reflects and stands so far to the left that no particle gets
 there. `D` is a number or a function of an array; noise is Itô's where there is no mass.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy as sp
 
 if TYPE_CHECKING:
     import numpy as np
 
-Strength = float | Callable
+Slope: TypeAlias = "Callable[[np.ndarray], np.ndarray]"
+Strength: TypeAlias = "float | Callable[[np.ndarray], np.ndarray]"
 NODES, PANELS = 8, 200
 """Gauss-Legendre nodes in each of the panels that `passage_time` integrates over."""
 
 
 def growth_rate(H: Any, M: Any, gamma: Any) -> Any:
-    """Rate at which (theta, r) runs away from a saddle: the positive root of M x^2 + gamma M x + H = 0.
+    """Return the rate at which (theta, r) runs away from a saddle: the positive root of M x^2 + gamma M x + H = 0.
 
     Args:
         H: second derivative of the loss at the saddle, negative.
@@ -31,7 +32,7 @@ def growth_rate(H: Any, M: Any, gamma: Any) -> Any:
 
 
 def kramers_time(H_a: Any, H_b: Any, barrier: Any, D: Any, M: Any, gamma: Any) -> Any:
-    """Mean time to cross to the other side of a barrier, to leading order in the noise, for a constant D.
+    """Return the mean time to cross to the other side of a barrier, to leading order in the noise, for a constant D.
 
     2 pi / growth_rate * sqrt(|H_b| / H_a) * exp(gamma M barrier / D): Theorem 3 with its prefactor corrected. To the
     top itself it is half of this where damping is strong. It holds down to where energy becomes the slow variable.
@@ -49,7 +50,7 @@ def kramers_time(H_a: Any, H_b: Any, barrier: Any, D: Any, M: Any, gamma: Any) -
 
 
 def passage_time(
-    slope: Callable,
+    slope: Slope,
     start: float,
     target: float,
     wall: float,
@@ -57,7 +58,7 @@ def passage_time(
     friction: float = 1.0,
     kinks: Sequence[float] = (),
 ) -> float:
-    """Mean first-passage time of friction dtheta = -slope dt + [2 D]^(1/2) dW, by quadrature of its exact formula.
+    """Return the mean first-passage time of friction dtheta = -slope dt + [2 D]^(1/2) dW, by quadrature.
 
     Args:
         slope, start, target, wall: see above.
@@ -83,12 +84,12 @@ def passage_time(
 
 
 def weak_damping_time(
-    slope: Callable, bottom: float, top: float, wall: float, D: Strength, M: float, gamma: float
+    slope: Slope, bottom: float, top: float, wall: float, D: Strength, M: float, gamma: float
 ) -> float:
-    """Mean time from rest at the bottom to the energy of the top, in the limit of weak damping.
+    """Return the mean time from rest at the bottom to the energy of the top, in the limit of weak damping.
 
-    Each orbit is then run through many times before its energy changes, so energy alone diffuses: noise feeds it,
-    averaged over the orbit, and friction drains it.
+    A particle then runs through its orbit many times before its energy changes. So energy alone diffuses: noise feeds
+    it, averaged over the orbit, and friction drains it.
 
     Args:
         slope, wall: see above; the loss at `wall` is above that at the top.
@@ -116,7 +117,7 @@ def weak_damping_time(
 
 
 def phase_space_time(
-    slope: Callable,
+    slope: Slope,
     start: float,
     target: float,
     wall: float,
@@ -125,7 +126,7 @@ def phase_space_time(
     gamma: float,
     cells: tuple[int, int] = (160, 40),
 ) -> float:
-    """Mean first-passage time of Equation (7) from rest, by solving its backward equation on two grids.
+    """Return the mean first-passage time of Equation (7) from rest, by solving its backward equation on two grids.
 
     The time t(theta, r) from a place and a velocity obeys r t_theta - (gamma r + slope / M) t_r + D / M^2 t_rr = -1.
     It vanishes at the target for particles that leave, r > 0; for those that come in nothing is prescribed. The error
@@ -154,9 +155,9 @@ def phase_space_time(
 
 
 def _backward(
-    slope: Callable, start: float, target: float, wall: float, D: Strength, M: float, gamma: float, n: int, m: int
+    slope: Slope, start: float, target: float, wall: float, D: Strength, M: float, gamma: float, n: int, m: int
 ) -> float:
-    """The time on a grid of n cells in position and m in speed.
+    """Return the time on a grid of n cells in position and m in speed.
 
     The part even in r lives in the cells, the odd part on the faces between them, so that strong damping is no worse
     than weak. Where the even part feeds the odd one, transport is a difference, which leaves constants alone; the way
@@ -185,7 +186,7 @@ def _backward(
         return sparse.diags(slope(place) / M) @ matrix
 
     def bath(place: Any, odd: bool) -> Any:
-        """Friction and noise: steps in r whose rates balance in equilibrium."""
+        """Return friction and noise as a matrix: steps in r whose rates balance in equilibrium."""
         spread = np.repeat(_on(D, place)[:, None] / M**2, m - 1, axis=1)
         up, down = (_bernoulli(sign * gamma * edge * dr, spread) / dr**2 for sign in (1, -1))
         up, down = np.pad(up, ((0, 0), (0, 1))), np.pad(down, ((0, 0), (1, 0)))
@@ -222,14 +223,17 @@ def _backward(
 
 
 def relaxation_rates(
-    slope: Callable, target: float, wall: float, D: Strength, friction: float = 1.0, count: int = 2, cells: int = 2000
+    slope: Slope, target: float, wall: float, D: Strength, friction: float = 1.0, count: int = 2, cells: int = 2000
 ) -> "np.ndarray":
-    """The slowest decay rates of the density between a wall and a target that absorbs, without mass.
+    """Return the slowest decay rates of the density between a wall and a target that absorbs, without mass.
 
     Args:
         slope, target, wall, D, friction: as for `passage_time`.
-        count: how many, from the slowest.
+        count: how many.
         cells: of the grid; the error is of second order.
+
+    Returns:
+        The rates from the slowest on, shape (count,).
     """
     import numpy as np
     from scipy.linalg import eigh_tridiagonal
@@ -242,11 +246,13 @@ def relaxation_rates(
     up, down = speed * _bernoulli(climb[1:], 1.0), speed * _bernoulli(-climb[:-1], 1.0)
     down[0] = 0
     up[-1] *= 2  # half a cell to the target
-    return eigh_tridiagonal(up + down, -np.sqrt(up[:-1] * down[1:]), select="i", select_range=(0, count - 1))[0]
+    rates: np.ndarray
+    rates, _ = eigh_tridiagonal(up + down, -np.sqrt(up[:-1] * down[1:]), select="i", select_range=(0, count - 1))
+    return rates
 
 
 def _bernoulli(drift: Any, spread: Any) -> Any:
-    """spread z / (e^z - 1) with z = drift / spread: the rate of a step against or with a drift; spread may be 0."""
+    """Return spread z / (e^z - 1) with z = drift / spread: the rate of a step against a drift; spread may be 0."""
     import numpy as np
 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -262,7 +268,7 @@ def _on(D: Strength, theta: "np.ndarray") -> "np.ndarray":
 
 
 def _edges(start: float, target: float, wall: float, kinks: Sequence[float] = ()) -> "np.ndarray":
-    """Panels from wall to target with an edge at the start and at each kink."""
+    """Return edges of panels from wall to target, with an edge at the start and at each kink."""
     import numpy as np
 
     if not wall < start < target:
@@ -274,8 +280,10 @@ def _edges(start: float, target: float, wall: float, kinks: Sequence[float] = ()
 
 
 def _panels(edges: "np.ndarray") -> tuple["np.ndarray", "np.ndarray", "np.ndarray"]:
-    """Gauss-Legendre nodes (panels, NODES), the matrices that integrate from each panel's left edge to its nodes, and
-    the weights of the whole panel."""
+    """Return Gauss-Legendre nodes and weights of each panel, shape (panels, NODES), and matrices between them.
+
+    The matrices, shape (panels, NODES, NODES), integrate from each panel's left edge to its nodes; they stand second.
+    """
     import numpy as np
     from numpy.polynomial import legendre
 
@@ -288,8 +296,9 @@ def _panels(edges: "np.ndarray") -> tuple["np.ndarray", "np.ndarray", "np.ndarra
 
 
 def _running(values: "np.ndarray", within: "np.ndarray", total: "np.ndarray") -> "np.ndarray":
-    """Integral of the values from the first edge to each node."""
+    """Return the integral of the values from the first edge to each node, shape (panels, NODES)."""
     import numpy as np
 
     whole = np.sum(values * total, axis=1)
-    return (np.cumsum(whole) - whole)[:, None] + np.einsum("pij,pj->pi", within, values)
+    integral: np.ndarray = (np.cumsum(whole) - whole)[:, None] + np.einsum("pij,pj->pi", within, values)
+    return integral

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def step(theta: Any, drift: Callable, root: Callable, dt: Any, dW: Any) -> Any:
-    """One Euler-Maruyama step of dtheta = drift dt + root dW (Equation (1) has root = [2D]^(1/2)).
+def step(theta: Any, drift: Callable[[Any], Any], root: Callable[[Any], Any], dt: Any, dW: Any) -> Any:
+    """Take one Euler-Maruyama step of dtheta = drift dt + root dW (Equation (1) has root = [2D]^(1/2)).
 
     Args:
         theta: the state; SymPy expressions will do, too.
@@ -20,15 +20,23 @@ def step(theta: Any, drift: Callable, root: Callable, dt: Any, dW: Any) -> Any:
         root: function of the state: a factor for each chain, or one symmetric matrix (n, n) for all.
         dt: time step.
         dW: Brownian increments of variance dt, of the state's shape.
+
+    Returns:
+        The next state, of the state's shape.
     """
     factor = root(theta)
     return theta + drift(theta) * dt + (dW @ factor if getattr(factor, "ndim", 0) == 2 else factor * dW)
 
 
 def euler_maruyama(
-    start: "np.ndarray", drift: Callable, root: Callable, dt: float, record: Sequence[int], rng: "np.random.Generator"
+    start: "np.ndarray",
+    drift: Callable[[Any], Any],
+    root: Callable[[Any], Any],
+    dt: float,
+    record: Sequence[int],
+    rng: "np.random.Generator",
 ) -> "np.ndarray":
-    """Chains of Euler-Maruyama steps; weak error of order dt.
+    """Simulate chains of Euler-Maruyama steps; their weak error is of order dt.
 
     Args:
         start, drift, root, dt: as for `step`.
@@ -48,14 +56,14 @@ def euler_maruyama(
 
 def sgd(
     start: "np.ndarray",
-    gradient: Callable,
+    gradient: Callable[[Any, Any], Any],
     data: "np.ndarray",
     eta: float,
     batch_size: int,
     record: Sequence[int],
     rng: "np.random.Generator",
 ) -> "np.ndarray":
-    """Chains of SGD steps theta <- theta - eta g, each with its own minibatches, drawn with replacement.
+    """Simulate chains of SGD steps theta <- theta - eta g, each with its own minibatches, drawn with replacement.
 
     Args:
         start: initial parameters of each chain.
@@ -70,12 +78,15 @@ def sgd(
     """
 
     def update(theta: "np.ndarray") -> "np.ndarray":
-        return theta - eta * gradient(theta, data[rng.integers(len(data), size=(len(theta), batch_size))])
+        batch = data[rng.integers(len(data), size=(len(theta), batch_size))]
+        moved: np.ndarray = theta - eta * gradient(theta, batch)
+        return moved
 
     return _run(start, update, record)
 
 
-def _run(start: "np.ndarray", update: Callable, record: Sequence[int]) -> "np.ndarray":
+def _run(start: "np.ndarray", update: "Callable[[np.ndarray], np.ndarray]", record: Sequence[int]) -> "np.ndarray":
+    """Return the states after the recorded numbers of updates, one more axis than `start`'s in front."""
     import numpy as np
 
     if list(record) != sorted(set(record)) or min(record, default=-1) < 0:
@@ -90,5 +101,5 @@ def _run(start: "np.ndarray", update: Callable, record: Sequence[int]) -> "np.nd
 
 
 def mean_and_error(values: "np.ndarray") -> tuple["np.ndarray", "np.ndarray"]:
-    """Mean over the chains (the first axis) and its standard error."""
+    """Return the mean over the chains (the first axis) and its standard error, both of the other axes' shape."""
     return values.mean(axis=0), values.std(axis=0, ddof=1) / len(values) ** 0.5

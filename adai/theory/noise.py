@@ -17,7 +17,7 @@ CHUNK = 2000
 
 
 def sample_gradients(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The gradient of each example's loss, shape (examples, parameters)."""
+    """Return the gradient of each example's loss, shape (examples, parameters)."""
     parameters = {name: value.detach() for name, value in model.named_parameters()}
 
     def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
@@ -28,10 +28,10 @@ def sample_gradients(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tenso
 
 
 def minibatch_covariance(covariance: Tensor, batch: int, examples: int | None = None) -> Tensor:
-    """C of the mean gradient of a minibatch, from that of a single example.
+    """Return C of the mean gradient of a minibatch, shape (n, n), from that of a single example.
 
     Args:
-        covariance: of one example's gradient, over all examples (divided by their number).
+        covariance: of one example's gradient, over all examples (divided by their number), shape (n, n).
         batch: the examples B of a minibatch.
         examples: how many there are, N, if a minibatch holds none twice; None where it is drawn with replacement.
     """
@@ -40,15 +40,15 @@ def minibatch_covariance(covariance: Tensor, batch: int, examples: int | None = 
 
 
 @dataclass(frozen=True)
-class Moments:
-    """What the examples' gradients and the loss's second derivatives are at one point.
+class GradientMoments:
+    """Moments of the examples' gradients, and second derivatives of the loss, at one point.
 
     Args:
         loss: mean cross-entropy.
         gradient: of the mean loss, shape (n,).
         fisher: second moment of one example's gradient at its own label, the paper's FIM, shape (n, n).
-        gauss_newton: the same with labels drawn from the model's own probabilities: Fisher's information.
-        hessian: second derivatives of the mean loss.
+        gauss_newton: the same with labels drawn from the model's own probabilities: Fisher's information, shape (n, n).
+        hessian: second derivatives of the mean loss, shape (n, n).
         brier: mean squared distance of the probabilities from the labels, over what the model itself expects of it.
     """
 
@@ -61,12 +61,12 @@ class Moments:
 
     @property
     def covariance(self) -> Tensor:
-        """The covariance of one example's gradient; a minibatch's noise has this over B."""
+        """Return the covariance of one example's gradient, shape (n, n); a minibatch's noise has this over B."""
         return self.fisher - torch.outer(self.gradient, self.gradient)
 
 
-def moments(model: nn.Sequential, inputs: Tensor, targets: Tensor) -> Moments:
-    """Moments over all examples, in double precision where sums are long.
+def moments(model: nn.Sequential, inputs: Tensor, targets: Tensor) -> GradientMoments:
+    """Return moments over all examples, in double precision where sums are long.
 
     The first layer is linear, z = W x + b, and x never changes. So a second derivative by W is one by z times the outer
     product of the input with itself, and only the small rest of the network has to be differentiated twice.
@@ -74,14 +74,17 @@ def moments(model: nn.Sequential, inputs: Tensor, targets: Tensor) -> Moments:
     Args:
         model: its first layer is linear; of the others only their parameters' number matters.
         inputs: shape (examples, features).
-        targets: class indices.
+        targets: class indices, shape (examples,).
+
+    Raises:
+        TypeError: if the first layer is not linear.
     """
     core = _Core(model)
     total = len(targets)
     sums = [torch.zeros(core.size, core.size, dtype=torch.float64) for _ in range(3)]
     gradient = torch.zeros(core.size, dtype=torch.float64)
     loss = squared = expected = 0.0
-    for x, y in zip(inputs.split(CHUNK), targets.split(CHUNK), strict=True):
+    for x, y in zip(torch.split(inputs, CHUNK), torch.split(targets, CHUNK), strict=True):
         z = model[0](x).detach()
         logits = core.logits(core.parameters, z)
         probability, label = logits.softmax(1), F.one_hot(y, logits.shape[1]).to(logits.dtype)
@@ -94,12 +97,13 @@ def moments(model: nn.Sequential, inputs: Tensor, targets: Tensor) -> Moments:
         for total_sum, weights in zip(sums, (label, probability), strict=False):
             total_sum += core.second_moment(by_label, weights, x).double()
         sums[2] += core.hessian(z, y, x).double()
-    found = [core.in_order(matrix / total) for matrix in sums]
-    return Moments(loss / total, core.in_order(gradient / total), *found, brier=squared / expected)
+    fisher, gauss_newton, second = (core.in_order(matrix / total) for matrix in sums)
+    mean = core.in_order(gradient / total)
+    return GradientMoments(loss / total, mean, fisher, gauss_newton, second, brier=squared / expected)
 
 
 class _Core:
-    """What follows the first layer, as a function of z and of its own parameters phi.
+    """The layers after the first, as a function of z and of their own parameters phi.
 
     In here a parameter vector is (W and b row by row, phi); `in_order` puts it into the model's order.
     """
@@ -118,12 +122,15 @@ class _Core:
         self.order = torch.cat([rows[:, :-1].flatten(), rows[:, -1], torch.arange(self.lifted, self.size)])
 
     def in_order(self, of: Tensor) -> Tensor:
+        """Return a vector or a matrix with its parameters in the model's order."""
         for axis in range(of.ndim):
             of = of.index_select(axis, self.order)
         return of
 
     def logits(self, parameters: dict[str, Tensor], z: Tensor) -> Tensor:
-        return functional_call(self.rest, parameters, z)
+        """Return the outputs, shape (examples, classes), for the first layer's z, shape (examples, units)."""
+        outputs: Tensor = functional_call(self.rest, parameters, z)
+        return outputs
 
     def _loss(self, parameters: dict[str, Tensor], z: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(self.logits(parameters, z[None]), y[None])
@@ -132,7 +139,7 @@ class _Core:
         return torch.cat([tree[name].flatten(leading) for name in self.parameters], dim=-1)
 
     def gradients(self, z: Tensor) -> Tensor:
-        """By (z, phi), for each example as if each class were its label: (examples, classes, units + own)."""
+        """Return gradients by (z, phi) as if each class were the label, shape (examples, classes, units + own)."""
         by_both = grad(self._loss, argnums=(0, 1))
         by_label = vmap(vmap(by_both, in_dims=(None, None, 0)), in_dims=(None, 0, None))
         classes = torch.arange(self.logits(self.parameters, z[:1]).shape[1])
@@ -140,18 +147,18 @@ class _Core:
         return torch.cat([by_z, self._flat(phi, 2)], dim=2)
 
     def lifted_vector(self, gradients: Tensor, x: Tensor) -> Tensor:
-        """The sum over examples of the gradients by all parameters."""
-        by_z, phi = gradients.split([self.units, self.own], dim=1)
+        """Return the sum over examples of the gradients by all parameters, shape (size,), from those by (z, phi)."""
+        by_z, phi = torch.split(gradients, [self.units, self.own], dim=1)
         return torch.cat([(by_z.T @ _with_one(x)).flatten(), phi.sum(0)])
 
     def second_moment(self, gradients: Tensor, weights: Tensor, x: Tensor) -> Tensor:
-        """Sum over examples and labels of weight times the gradient's outer product."""
-        by_z, phi = (gradients * weights.sqrt()[..., None]).split([self.units, self.own], dim=2)
+        """Return the sum over examples and labels of weight times the gradient's outer product, shape (size, size)."""
+        by_z, phi = torch.split(gradients * weights.sqrt()[..., None], [self.units, self.own], dim=2)
         flat = phi.flatten(0, 1)
         return self._assembled(by_z.mT @ by_z, by_z.mT @ phi, flat.T @ flat, x)
 
     def hessian(self, z: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        """Second derivatives of the summed loss."""
+        """Return second derivatives of the summed loss, shape (size, size)."""
         mixed = vmap(jacfwd(grad(self._loss, argnums=(0, 1)), argnums=1), in_dims=(None, 0, 0))
         phi, by_z = mixed(self.parameters, z, y)
         across = torch.cat([phi[name].flatten(1, -2) for name in self.parameters], dim=1).mT
@@ -159,14 +166,14 @@ class _Core:
         sizes = [self.parameters[name].numel() for name in names]
 
         def summed(flat: Tensor) -> Tensor:
-            parts = zip(names, flat.split(sizes), strict=True)
+            parts = zip(names, torch.split(flat, sizes), strict=True)
             parameters = {name: part.view_as(self.parameters[name]) for name, part in parts}
             return F.cross_entropy(self.logits(parameters, z), y, reduction="sum")
 
         return self._assembled(by_z, across, hessian(summed)(self._flat(self.parameters, 0)), x)
 
     def _assembled(self, zz: Tensor, zphi: Tensor, phiphi: Tensor, x: Tensor) -> Tensor:
-        """From derivatives by (z, phi) of each example to those by all parameters, summed."""
+        """Return derivatives by all parameters, summed, shape (size, size), from each example's by (z, phi)."""
         one = _with_one(x)
         wide = self.inputs + 1
         matrix = torch.empty(self.size, self.size, dtype=x.dtype)

@@ -16,7 +16,7 @@ SERIES = 24
 
 
 def propagator(H: sp.Expr, M: sp.Expr, gamma: sp.Expr, t: sp.Expr) -> sp.Matrix:
-    """What (theta, r) at time 0 becomes at time t without noise: exp(A t) with A = [[0, 1], [-H / M, -gamma]].
+    """Return exp(A t), A = [[0, 1], [-H / M, -gamma]], which takes (theta, r) from time 0 to t without noise.
 
     Args:
         H: second derivative of the loss, of either sign, or 0.
@@ -36,7 +36,7 @@ def propagator(H: sp.Expr, M: sp.Expr, gamma: sp.Expr, t: sp.Expr) -> sp.Matrix:
 
 
 def covariance(H: Any, D: Any, M: Any, gamma: Any, t: Any, start: Any = None) -> "sp.Matrix | np.ndarray":
-    """Covariance of (theta, r) at time t under Equation (7) near a critical point.
+    """Return the covariance of (theta, r) at time t under Equation (7) near a critical point.
 
     Args:
         H: second derivative of the loss, of either sign, or 0.
@@ -72,7 +72,9 @@ def covariance(H: Any, D: Any, M: Any, gamma: Any, t: Any, start: Any = None) ->
         flow, share = flow + term, (A @ share + share @ A.T) * short / (n + 1)
     for _ in range(doublings):
         flow, fed = flow @ flow, fed + flow @ fed @ flow.swapaxes(-1, -2)
-    return fed if start is None else fed + flow @ np.asarray(start, dtype=float) @ flow.swapaxes(-1, -2)
+    if start is not None:
+        fed = fed + flow @ np.asarray(start, dtype=float) @ flow.swapaxes(-1, -2)
+    return fed
 
 
 def _closed_form(H: Any, D: Any, M: Any, gamma: Any, t: Any, start: sp.Matrix) -> sp.Matrix:
@@ -95,7 +97,9 @@ def _closed_form(H: Any, D: Any, M: Any, gamma: Any, t: Any, start: sp.Matrix) -
 def heavy_ball_covariance(
     H: float, C: float, eta: float, beta1: float, beta3: float, T: int, start: Any = None
 ) -> "np.ndarray":
-    """Covariance of (theta, m) after T steps of Equation (4) on the loss H theta^2 / 2, by powers of a matrix.
+    """Return the covariance (2, 2) of (theta, m) after T steps of Equation (4) on the loss H theta^2 / 2.
+
+    It is exact, by powers of a matrix.
 
     Args:
         H: second derivative of the loss, of either sign, or 0.
@@ -118,4 +122,5 @@ def heavy_ball_covariance(
     advance = np.eye(5)
     advance[:4, :4], advance[:4, 4] = np.kron(step, step), C * np.outer(kick, kick).ravel()
     before = np.append(np.zeros(4) if start is None else np.asarray(start, dtype=float).ravel(), 1.0)
-    return (np.linalg.matrix_power(advance, T) @ before)[:4].reshape(2, 2)
+    after: np.ndarray = np.linalg.matrix_power(advance, T) @ before
+    return after[:4].reshape(2, 2)

@@ -4,19 +4,19 @@ Each function takes numbers, arrays, or SymPy expressions (then SymPy alone is n
 where the textbook form cancels: at H = 0, which is the limit, and near it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy as sp
 
 if TYPE_CHECKING:
     import numpy as np
 
-Number = Any
+Number: TypeAlias = Any
 """A float, a NumPy array, or a SymPy expression."""
 
 
 def linear_variance(H: Number, D: Number, t: Number) -> Number:
-    """Variance at time t of dtheta = -H theta dt + [2D]^(1/2) dW that starts at a point; Equation (20).
+    """Return the variance at time t of dtheta = -H theta dt + [2D]^(1/2) dW that starts at a point; Equation (20).
 
     Args:
         H: second derivative of the loss, of either sign; 0 gives 2 D t.
@@ -33,7 +33,7 @@ def linear_variance(H: Number, D: Number, t: Number) -> Number:
 
 
 def linear_covariance(H: "np.ndarray", D: "np.ndarray", t: float) -> "np.ndarray":
-    """Covariance at time t of dtheta = -H theta dt + [2D]^(1/2) dW, whether H and D commute or not.
+    """Return the covariance (n, n) at time t of dtheta = -H theta dt + [2D]^(1/2) dW; H and D need not commute.
 
     In the eigenbasis of H its entries are 2 D_ij (1 - exp(-(H_i + H_j) t)) / (H_i + H_j); Theorem 1 is the case
     in which D is diagonal there.
@@ -46,16 +46,17 @@ def linear_covariance(H: "np.ndarray", D: "np.ndarray", t: float) -> "np.ndarray
 
     _not_negative(t=t)
     eigenvalues, U = np.linalg.eigh(np.asarray(H, dtype=float))
-    return U @ (2 * (U.T @ D @ U) * _grown(-np.add.outer(eigenvalues, eigenvalues), t)) @ U.T
+    covariance: np.ndarray = U @ (2 * (U.T @ D @ U) * _grown(-np.add.outer(eigenvalues, eigenvalues), t)) @ U.T
+    return covariance
 
 
 def sgd_mean(start: Number, H: Number, eta: Number, T: Number) -> Number:
-    """Mean of theta - c after T steps theta <- theta - eta (H (theta - c) + noise): (1 - eta H)^T start."""
+    """Return the mean of theta - c after T steps theta <- theta - eta (H (theta - c) + noise): (1 - eta H)^T start."""
     return (1 - eta * H) ** T * start
 
 
 def sgd_variance(H: Number, C: Number, eta: Number, T: Number) -> Number:
-    """Variance after T of those steps, from a point: eta^2 C (1 + a^2 + … + a^(2T-2)) with a = 1 - eta H.
+    """Return the variance after T such steps from a point: eta^2 C (1 + a^2 + … + a^(2T-2)) with a = 1 - eta H.
 
     Args:
         H: second derivative of the loss, of either sign; 0 gives eta^2 C T.
@@ -79,7 +80,7 @@ def sgd_variance(H: Number, C: Number, eta: Number, T: Number) -> Number:
 
 
 def sgd_covariance(H: "np.ndarray", C: "np.ndarray", eta: float, T: int) -> "np.ndarray":
-    """Covariance after T of those steps in n dimensions, from a point, whether H and C commute or not.
+    """Return the covariance (n, n) after T such steps in n dimensions from a point; H and C need not commute.
 
     In the eigenbasis of H its entries are eta^2 C_ij (1 - (a_i a_j)^T) / (1 - a_i a_j) with a_i = 1 - eta H_i.
 
@@ -97,7 +98,8 @@ def sgd_covariance(H: "np.ndarray", C: "np.ndarray", eta: float, T: int) -> "np.
     with np.errstate(divide="ignore", invalid="ignore"):
         grown = np.where(less > -1, np.expm1(T * np.log1p(less)), np.outer(a, a) ** T - 1)
         total = np.where(less == 0, T, grown / less)
-    return U @ (eta**2 * (U.T @ C @ U) * total) @ U.T
+    covariance: np.ndarray = U @ (eta**2 * (U.T @ C @ U) * total) @ U.T
+    return covariance
 
 
 def _symbolic(*values: Number) -> bool:
@@ -105,7 +107,7 @@ def _symbolic(*values: Number) -> bool:
 
 
 def _grown(rate: Number, t: Number) -> Number:
-    """(exp(rate t) - 1) / rate, which is t where the rate is 0."""
+    """Return (exp(rate t) - 1) / rate, which is t where the rate is 0."""
     import numpy as np
 
     rate, t = np.broadcast_arrays(np.asarray(rate, dtype=float), t)

@@ -1,4 +1,4 @@
-"""Lévy's symmetric stable laws against Gaussians, by likelihood: which of the two do samples of mean zero come from?
+"""Lévy's symmetric stable laws and Gaussians, compared by how likely they make samples of mean zero.
 
 A symmetric stable law has the characteristic function exp(-abs(s t)^alpha), 0 < alpha <= 2. Alpha = 2 is the Gaussian
 of variance 2 s²; below, the variance is infinite. Sums of independent draws keep alpha, their scale grows as
@@ -29,8 +29,12 @@ class Stable:
     scale: float
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
-        """At each x: the density within 1 %, in the far tail of an alpha above 1.98 within 10 %."""
-        return _log_density(self.alpha, np.abs(x) / self.scale) - np.log(self.scale)
+        """Return the log-density at each x, of x's shape.
+
+        The density is within 1 %, in the far tail of an alpha above 1.98 within 10 %.
+        """
+        log_density: np.ndarray = _log_density(self.alpha, np.abs(x) / self.scale) - np.log(self.scale)
+        return log_density
 
 
 @dataclass(frozen=True)
@@ -40,19 +44,21 @@ class Gaussian:
     deviation: float
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
-        return -0.5 * (x / self.deviation) ** 2 - np.log(self.deviation) - 0.5 * np.log(2 * np.pi)
+        """Return the log-density at each x, of x's shape."""
+        log_density: np.ndarray = -0.5 * (x / self.deviation) ** 2 - np.log(self.deviation) - 0.5 * np.log(2 * np.pi)
+        return log_density
 
 
 def fit_gaussian(x: np.ndarray) -> Gaussian:
-    """The most likely Gaussian of mean zero."""
+    """Return the Gaussian of mean zero that makes the samples x most likely."""
     return Gaussian(float(np.sqrt(np.mean(np.square(x)))))
 
 
 def fit_stable(x: np.ndarray) -> Stable:
-    """The most likely symmetric stable law, alpha from 0.5 to 2.
+    """Return the symmetric stable law, alpha from 0.5 to 2, that makes the samples x most likely.
 
     Raises:
-        ValueError: more than half of x is zero, which has no density.
+        ValueError: if more than half of x is zero, which has no density.
     """
     typical = float(np.median(np.abs(x)))
     if typical == 0:
@@ -71,11 +77,11 @@ def fit_stable(x: np.ndarray) -> Stable:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What one sample says: the index of the stable law fitted to all of it, and the two laws' held-out likelihoods.
+class LawComparison:
+    """The stable law fitted to all of a sample, and the two laws' held-out likelihoods.
 
     Args:
-        alpha: of the stable law.
+        alpha: index of the stable law.
         advantage: log-likelihood of the stable law less that of the Gaussian, a mean over held-out draws, in nats.
         error: the standard error of that mean.
     """
@@ -85,36 +91,50 @@ class Comparison:
     error: float
 
 
-def compare(x: np.ndarray) -> Comparison:
-    """Fit both laws to every other draw, judge them by those left out, and the other way round."""
+def compare(x: np.ndarray) -> LawComparison:
+    """Fit both laws to every other draw, judge them by those left out, and the other way round.
+
+    Args:
+        x: independent draws of mean zero, shape (draws,).
+    """
     gains = np.empty(len(x))
     for fitted, held_out in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
         stable, gaussian = fit_stable(x[fitted]), fit_gaussian(x[fitted])
         gains[held_out] = stable.log_density(x[held_out]) - gaussian.log_density(x[held_out])
-    return Comparison(fit_stable(x).alpha, float(gains.mean()), float(gains.std(ddof=1) / len(x) ** 0.5))
+    return LawComparison(fit_stable(x).alpha, float(gains.mean()), float(gains.std(ddof=1) / len(x) ** 0.5))
 
 
 def excess_kurtosis(x: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Fourth moment over the squared second, less 3: zero for a Gaussian; about the mean."""
+    """Return the fourth moment about the mean over the squared second, less 3: zero for a Gaussian.
+
+    Args:
+        x: samples along one axis.
+        axis: that axis; the result has the others.
+    """
     away = x - x.mean(axis=axis, keepdims=True)
-    return (away**4).mean(axis=axis) / (away**2).mean(axis=axis) ** 2 - 3
+    kurtosis: np.ndarray = (away**4).mean(axis=axis) / (away**2).mean(axis=axis) ** 2 - 3
+    return kurtosis
 
 
 def _log_density(alpha: float, x: np.ndarray) -> np.ndarray:
-    """Of the law with scale 1 at x >= 0, interpolated in log x and in alpha."""
+    """Return the log-density of the law with scale 1 at x >= 0, interpolated in log x and in alpha."""
     below = min(int((alpha - ALPHAS[0]) / STEP), len(ALPHAS) - 2)
     share = (alpha - ALPHAS[below]) / STEP
     at = np.log(np.clip(x, 1e-4, 1e9))
     low = np.interp(at, LOG_X, _table(float(ALPHAS[below])))
     if below == len(ALPHAS) - 2:  # up to the Gaussian the tail's weight, not its power, goes to zero
-        gaussian = -np.square(x) / 4 - 0.5 * np.log(4 * np.pi)
-        return gaussian if alpha == 2 else np.logaddexp(np.log(1 - share) + low, np.log(share + 1e-300) + gaussian)
-    return (1 - share) * low + share * np.interp(at, LOG_X, _table(float(ALPHAS[below + 1])))
+        gaussian: np.ndarray = -np.square(x) / 4 - 0.5 * np.log(4 * np.pi)
+        if alpha == 2:
+            return gaussian
+        mixed: np.ndarray = np.logaddexp(np.log(1 - share) + low, np.log(share + 1e-300) + gaussian)
+        return mixed
+    between: np.ndarray = (1 - share) * low + share * np.interp(at, LOG_X, _table(float(ALPHAS[below + 1])))
+    return between
 
 
 @cache
 def _table(alpha: float) -> np.ndarray:
-    """Log-density on `LOG_X`: a Fourier integral near zero, the series of Bergström (1952) further out."""
+    """Return the log-density on `LOG_X`: a Fourier integral near zero, the series of Bergström (1952) further out."""
     x = np.exp(LOG_X)
     t = np.pi / (FOURIER_STEP * FOURIER_POINTS) * np.arange(FOURIER_POINTS)
     values = np.exp(-(t**alpha))
@@ -125,4 +145,5 @@ def _table(alpha: float) -> np.ndarray:
     sign = -((-1.0) ** order) * np.sin(np.pi * alpha * order / 2) / np.cumprod(order)
     with np.errstate(over="ignore"):
         far = (sign * gamma(alpha * order + 1) * x[:, None] ** (-alpha * order - 1)).sum(1) / np.pi
-    return np.log(np.where(x < NEAR, near, far))
+    log_density: np.ndarray = np.log(np.where(x < NEAR, near, far))
+    return log_density

@@ -7,28 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from adai import data, records
-from adai.processes import agreed, stop_signal
 from adai.records import FIRST_STEPS, Record, RecordError, Spec
 from adai.training.language import LanguageRun
+from adai.training.processes import all_stop, stop_signal
 from adai.training.run import Run
 
-__all__ = ["Interrupted", "LanguageRun", "Run", "finished", "first_steps", "prepared", "train"]
+__all__ = ["Interrupted", "LanguageRun", "Run", "first_steps", "load_finished", "make_run", "train"]
 
 CHECKPOINT_STEPS = 500
-"""After so many steps a run saves itself, if it was given a place to."""
+"""Steps from one checkpoint to the next."""
 
 
 class Interrupted(SystemExit):
     """A run was asked to stop (SIGTERM) and has saved itself; the same command goes on from there."""
 
 
-def prepared(spec: Spec, device: str = "cpu", *, compiled: bool = False) -> Run:
-    """The run of a spec: on text or on anything else, as its data set has it. Takes and raises what `Run` does."""
+def make_run(spec: Spec, device: str = "cpu", *, compiled: bool = False) -> Run:
+    """Return the run that a spec describes, before its first step: a `LanguageRun` on a text, else a `Run`.
+
+    Args:
+        spec, device, compiled: as `Run`.
+
+    Raises:
+        RecordError: as `Run` and `LanguageRun`.
+    """
     kind = LanguageRun if spec.dataset in data.TEXTS else Run
     return kind(spec, device, compiled=compiled)
 
@@ -47,28 +55,26 @@ def train(
     The record's curves have one value per epoch: `train_loss`, the mean of the epoch's step losses, and
     `train_error` in percent, both of each batch before its step (the weights move meanwhile); `test_error` in percent,
     at the end of the epoch, and `held_out_error` likewise where training examples were held out. Both also come as
-    `test_top5_error` and `held_out_top5_error` where the spec asks for them.
+    `test_top5_error` and `held_out_top5_error` where the spec asks for them. A run on a text has `train_loss`,
+    `valid_perplexity` and `test_perplexity`.
 
     Args:
         spec, device, compiled: as `Run`.
-        progress: show a bar, where there is a terminal to show it on.
-        checkpoint: a file to go on from if it exists, to save to every `CHECKPOINT_STEPS` steps and on SIGTERM, and
-            to remove at the end.
-        weights: where to leave the last weights in fp16, if the spec keeps them.
+        progress: show a progress bar if standard error is a terminal.
+        checkpoint: a file. If it exists, the run goes on from it; the run is saved to it every `CHECKPOINT_STEPS` steps
+            and on SIGTERM, and it is removed at the end.
+        weights: a file for the last weights in fp16, written if the spec keeps them.
 
     Raises:
         RecordError: as `Run`, or the checkpoint is damaged or of another spec.
-        Interrupted: SIGTERM came; the run is saved where there is a checkpoint.
+        Interrupted: SIGTERM came; the run is saved if there is a checkpoint.
     """
-    run = prepared(spec, device, compiled=compiled)
+    run = make_run(spec, device, compiled=compiled)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     epochs = range(len(run.curves["train_loss"]), spec.epochs)
-    gpu = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None
     # Asked at the start: what is committed while a run lasts is not the code that runs.
-    environment = records.environment(device=gpu or records.processor(), threads=torch.get_num_threads())
-    precision = str(run.dtype).removeprefix("torch.")
-    environment |= {"precision": precision, "compiled": compiled, "processes": run.processes}
+    environment = _environment(run)
     # On a GPU fp32 is fp32, not the ten bits of TF32; and batches have one shape, so trying algorithms pays.
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False), stop_signal() as stop:
         for _ in tqdm(epochs, unit="epoch", leave=False, disable=None if progress and run.rank == 0 else True):
@@ -87,26 +93,31 @@ def train(
         first_losses=run.first_losses,
         examples_per_second=spec.epochs * len(run.data.train_targets) / run.seconds["training"],
         seconds=sum(run.seconds.values()),
-        peak_memory_mib=torch.cuda.max_memory_allocated(run.device) / 2**20 if gpu else records.peak_memory_mib(),
+        peak_memory_mib=_peak_memory_mib(run),
     )
 
 
 def first_steps(spec: Spec, steps: int = FIRST_STEPS) -> tuple[dict[str, str], list[float]]:
-    """Repeat only the beginning of a run: its data's label and checksum, and its first step losses."""
-    run = prepared(spec)
+    """Repeat the first steps of a run on the CPU, and return its data's label and checksum, and the steps' losses.
+
+    Raises:
+        RecordError: as `make_run`.
+    """
+    run = make_run(spec)
     losses = chain.from_iterable(run.epoch() for _ in range(spec.epochs))
     return _provenance(run), list(islice(losses, steps))
 
 
-def finished(spec: Spec, folder: Path) -> Run:
-    """A run with the weights that it ended in: those that it kept in a records folder, else it is trained anew.
+def load_finished(spec: Spec, folder: Path) -> Run:
+    """Return a run with its last weights: read from a records folder if the spec keeps them, else trained anew.
 
     Raises:
-        RecordError: it kept weights, but has no record there, or the data set here is not the one it was trained on.
+        RecordError: the spec keeps weights, but has no record there, or the data set here is not the one that the run
+            was trained on.
     """
     from safetensors.torch import load_file
 
-    run = prepared(spec)
+    run = make_run(spec)
     if not spec.keep_weights:
         for _ in range(spec.epochs):
             list(run.epoch())
@@ -125,11 +136,28 @@ def _train_epoch(run: Run, checkpoint: Path | None, stop: threading.Event) -> No
         with _timed(run, "training"):
             if next(steps, at_end) is at_end:
                 return
-        stopped = agreed(stop, run.device)
+        stopped = all_stop(stop, run.device)
         if checkpoint is not None and run.rank == 0 and (stopped or run.steps % CHECKPOINT_STEPS == 0):
             run.save(checkpoint)
         if stopped:
             raise Interrupted(128 + signal.SIGTERM)
+
+
+def _environment(run: Run) -> dict[str, Any]:
+    """Return where and how a run trains, as its record names it."""
+    gpu = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None
+    return {
+        **records.environment(device=gpu or records.processor(), threads=torch.get_num_threads()),
+        "precision": str(run.dtype).removeprefix("torch."),
+        "compiled": run.compiled,
+        "processes": run.processes,
+    }
+
+
+def _peak_memory_mib(run: Run) -> float | None:
+    if run.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(run.device) / 2**20
+    return records.peak_memory_mib()
 
 
 def _keep_weights(run: Run, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Figures with sliders: what is stored for the browser, and what is refused. Its use in a browser: test_pages."""
+"""Figures with sliders: what is stored for the browser, and what is refused. Its use in a browser: tests/site."""
 
 import re
 
@@ -42,6 +42,15 @@ def test_the_output_carries_picture_text_and_formulas():
     assert sorted(names) == ["curve-0", "curve-1", "key-0", "key-1", "plot", "settings"]
 
 
+def test_the_values_are_read_at_the_end_or_where_the_chapter_says():
+    assert curves({"a": VARIANCE}).spec["read_at"] == 4
+    assert curves({"a": VARIANCE}, read_at=2).spec["read_at"] == 2
+
+
+def test_a_formula_without_a_limit_is_left_as_it_is():
+    assert "?" not in script(t / H), "infinite in the middle of the slider: there the page says that it has no value"
+
+
 def test_drawing_twice_gives_the_same_bytes():
     assert curves({"a": VARIANCE}) == curves({"a": VARIANCE})
 
@@ -64,6 +73,7 @@ def test_a_pair_is_drawn_by_its_second_form_and_judged_by_its_first():
         (sp.Symbol("k") * t, "'a' depends on {k}, which has no slider"),
         ((VARIANCE, 1.001 * VARIANCE), "not equal to the checked one"),
         (sp.sqrt(H - 1) * t, "'a' is .*j at t"),
+        (t + sp.I * t / 1000, r"'a' is .*j\) at t"),
         (sp.log(t), "'a' is .* at t = 0"),
         (sp.zeta(H + 2), "cannot write zeta.*there is no zeta"),
         (sp.Sum(T * t, (T, 1, 3)), "cannot write .*Sum"),

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from adai.book import ledger
-from adai.book.items import HOME, known
+from adai.book.items import HOME, require_item
 
 ROOT = Path(__file__).parents[2]
 CHECKED_ONCE = ROOT / "tests/book/checked.txt"
@@ -44,7 +44,7 @@ def test_the_paper_has_these_items():
     counts = {kind: kinds.count(kind) for kind in kinds}
     assert counts == {"eq": 123, "thm": 4, "prop": 4, "lem": 4, "asm": 3, "alg": 3, "tab": 2, "fig": 13}
     with pytest.raises(ValueError, match="'tab:3' is no item"):
-        known("tab:3")
+        require_item("tab:3")
 
 
 def test_an_item_without_a_check_says_so(book):

@@ -17,6 +17,7 @@ N = 10
         (lambda a, b: a.copy_(b), 1, 2 * N),
         (lambda a, b: a.zero_(), 1, N),
         (lambda a, b: torch.zeros_like(a), 1, N),
+        (lambda a, b: a.new_zeros(3), 1, 3),
         (lambda a, b: torch.add(a, b, out=torch.empty(N)), 2, 3 * N),
         (lambda a, b: a.sum(), 1, N + 1),
         (lambda a, b: a.view(2, 5).t()[0], 3, 0),

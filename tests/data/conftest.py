@@ -63,7 +63,7 @@ class Server(BaseHTTPRequestHandler):
 def server():
     handler = type("Handler", (Server,), {"asked": []})
     served = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
+    threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
     handler.url = f"http://127.0.0.1:{served.server_port}/file.bin"
     yield handler
     served.shutdown()

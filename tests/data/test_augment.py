@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from adai.data.augment import PADDING, crop_and_flip, padded, random_boxes, resized
+from adai.data.augment import PADDING, crop_and_flip, crop_and_resize, pad, random_boxes
 
 IMAGES = torch.randint(256, (6, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
 def crops(batch: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    return crop_and_flip(padded(IMAGES), batch, torch.Generator().manual_seed(seed))
+    return crop_and_flip(pad(IMAGES), batch, torch.Generator().manual_seed(seed))
 
 
 def every_crop(image: torch.Tensor) -> dict[bytes, tuple[int, int, bool]]:
@@ -105,8 +105,8 @@ def test_a_seed_repeats_its_boxes():
 
 def test_the_whole_image_is_itself_and_its_mirror_image():
     whole = torch.tensor([[0.0, 1, 0, 1]]).double().expand(6, 4)
-    assert torch.equal(resized(IMAGES, whole, 8), IMAGES.float())
-    assert torch.equal(resized(IMAGES, whole[:, [1, 0, 2, 3]], 8), IMAGES.flip(3).float())
+    assert torch.equal(crop_and_resize(IMAGES, whole, 8), IMAGES.float())
+    assert torch.equal(crop_and_resize(IMAGES, whole[:, [1, 0, 2, 3]], 8), IMAGES.flip(3).float())
 
 
 @pytest.mark.parametrize("size", [4, 8, 12])
@@ -114,20 +114,20 @@ def test_a_box_of_whole_pixels_is_that_part_resized(size):
     # Torch's own resizing of the part; away from the part's border, where that one has no neighbours and ours has.
     part = IMAGES[:, :, 1:7, 2:8].float()
     expected = F.interpolate(part, (size, size), mode="bilinear", align_corners=False)
-    found = resized(IMAGES, torch.tensor([[2, 8, 1, 7]]).double().expand(6, 4) / 8, size)
+    found = crop_and_resize(IMAGES, torch.tensor([[2, 8, 1, 7]]).double().expand(6, 4) / 8, size)
     inner = slice(size // 4, -(size // 4))
     assert torch.allclose(found[:, :, inner, inner], expected[:, :, inner, inner], atol=1e-3)
 
 
 def test_each_image_has_a_box_of_its_own():
     boxes = random_boxes(6, torch.Generator().manual_seed(3))
-    together = resized(IMAGES, boxes, 5)
+    together = crop_and_resize(IMAGES, boxes, 5)
     for number in range(6):
-        alone = resized(IMAGES[number : number + 1], boxes[number : number + 1], 5)
+        alone = crop_and_resize(IMAGES[number : number + 1], boxes[number : number + 1], 5)
         assert torch.equal(together[number : number + 1], alone)
 
 
 def test_no_pixel_comes_from_outside():
     bright = torch.full((500, 1, 8, 8), 200, dtype=torch.uint8)
-    crops = resized(bright, random_boxes(500, torch.Generator().manual_seed(0)), 16)
+    crops = crop_and_resize(bright, random_boxes(500, torch.Generator().manual_seed(0)), 16)
     assert torch.allclose(crops, torch.tensor(200.0), rtol=1e-6)

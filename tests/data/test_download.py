@@ -42,6 +42,19 @@ def test_another_file_is_refused_and_not_kept(server, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_file_in_its_place_is_replaced(server, tmp_path):
+    (tmp_path / "file.bin").write_bytes(b"another")
+    assert download.fetch(server.url, md5(server.content), tmp_path / "file.bin").read_bytes() == server.content
+
+
+def test_an_unpacked_directory_takes_the_place_of_an_older_one(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "old").touch()
+    (tmp_path / "set.zip").write_bytes(zipped(**{"set/new": b"x"}))
+    download.unpack(tmp_path / "set.zip", tmp_path / "set")
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["new"]
+
+
 def test_what_is_there_is_not_fetched_again(server, tmp_path):
     (tmp_path / "file.bin").write_bytes(server.content)
     download.fetch(server.url, md5(server.content), tmp_path / "file.bin")
@@ -108,7 +121,7 @@ def test_a_bad_archive_leaves_nothing(tmp_path, content, complaint):
     home.mkdir()
     (home / "set.tar.gz").write_bytes(content)
     with pytest.raises(DataError, match=complaint):
-        download.unpack(home / "set.tar.gz", "set", home)
+        download.unpack(home / "set.tar.gz", home / "set")
     assert [path.name for path in home.iterdir()] == ["set.tar.gz"]
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 

@@ -104,7 +104,7 @@ def test_what_is_decoded_is_not_decoded_again_and_needs_no_photographs(home, mon
     where = decode()
     before, checksum = contents(where), load().checksum
     with monkeypatch.context() as patched:
-        patched.setattr(imagenet, "decoded", None)
+        patched.setattr(imagenet, "read_image", None)
         decode()
     shutil.rmtree(home / "train")
     shutil.rmtree(home / "val")

@@ -46,6 +46,7 @@ def test_each_token_is_the_target_once_and_its_input_is_the_token_before(folder)
 def test_a_limit_shortens_the_training_text_alone(folder):
     whole, part = load(), load(limit=3)
     assert torch.equal(part.train_targets, whole.train_targets[:3])
+    assert torch.equal(part.train_inputs, whole.train_inputs[:3])
     assert torch.equal(part.test_targets, whole.test_targets) and part.checksum == whole.checksum
     with pytest.raises(ValueError, match="limit is 11, but there are 10 tokens"):
         load(limit=11)
@@ -61,7 +62,10 @@ def test_the_checksum_is_that_of_all_three_texts(folder):
     ("spoil", "complaint"),
     [
         (lambda home: (home / "ptb.valid.txt").unlink(), "ptb.valid.txt cannot be read"),
-        (lambda home: (home / "ptb.test.txt").write_text("a dog\n"), "the test text has the word 'a', which stands"),
+        (
+            lambda home: (home / "ptb.test.txt").write_text("a dog\n"),
+            "the test text has the word 'a', which the training text does not have",
+        ),
     ],
 )
 def test_what_is_missing_or_foreign_is_named(folder, spoil, complaint):

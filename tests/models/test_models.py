@@ -68,6 +68,25 @@ def test_they_take_images_of_every_size_and_give_a_logit_a_class(name, size):
     assert model(torch.zeros(2, 3, size, size)).shape == (2, 7)
 
 
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_a_residual_block_that_adds_nothing_passes_on_its_input(name):
+    model = MODELS[name](width=4, classes=7).eval()
+    first, second = model.stages[0], model.stages[1]
+    last = "bn3" if name == "resnet50" else "bn2"
+    for block in (first, second):
+        nn.init.zeros_(getattr(block, last).weight)
+    images = model.stem(torch.rand(2, 3, 32, 32))
+    assert torch.equal(first(images), F.relu(first.shortcut(images)))
+    assert torch.equal(second(first(images)), first(images))
+
+
+def test_a_dense_layer_passes_on_all_that_it_was_given():
+    model = MODELS["densenet121"](width=4).eval()
+    layer = next(module for module in model.modules() if type(module).__name__ == "DenseLayer")
+    given = torch.rand(2, 8, 5, 5)
+    assert layer(given).shape == (2, 12, 5, 5) and torch.equal(layer(given)[:, :8], given)
+
+
 @pytest.mark.parametrize(("name", "quarter"), [("resnet18", 16), ("vgg16", 16), ("densenet121", 8), ("googlenet", 48)])
 def test_width_scales_the_network(name, quarter):
     assert parameters(MODELS[name](width=quarter)) < parameters(MODELS[name]()) / 14

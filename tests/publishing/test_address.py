@@ -12,7 +12,7 @@ from publishing import ROOT, address
 
 def test_the_address_is_the_same_wherever_it_stands() -> None:
     owner, name = address.current(ROOT)
-    texts = {path: path.read_text("utf-8", "replace") for path in address.files(ROOT)}
+    texts = {path: path.read_text("utf-8", "replace") for path in address.project_files(ROOT)}
     others = {
         (path.relative_to(ROOT).as_posix(), found)
         for path, text in texts.items()

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from publishing import address, archives
-
-ROOT = Path(__file__).parents[2]
+from publishing import ROOT, address, archives
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
@@ -60,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_whole_book_and_its_package_are_there(folder: Path) -> None:
-    names = [path.relative_to(ROOT) for path in address.files(ROOT)]
+    names = [path.relative_to(ROOT) for path in address.project_files(ROOT)]
     needed = [name for name in names if name.parts[0] in archives.RUNS_ON]
     assert needed and [name for name in needed if not (folder / name).is_file()] == []
     assert not list(folder.rglob("__pycache__"))

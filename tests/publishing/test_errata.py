@@ -50,31 +50,36 @@ def test_a_check_belongs_to_the_nearest_box_that_names_it(tmp_path):
         shown("eq:52", "loose"),
         box("(52), jump"),
     ]
-    first, second = errata.of_chapter(chapter(tmp_path, *cells), tmp_path)
+    first, second = errata.chapter_errata(chapter(tmp_path, *cells), tmp_path)
     assert [c["verdict"] for c in first.checks] == ["wrong"] and [c["verdict"] for c in second.checks] == ["loose"]
 
 
 def test_a_check_without_words_and_words_without_a_check_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"sgd: no box .* names eq:19"):
-        errata.of_chapter(chapter(tmp_path, shown("eq:19"), box("Equation (20)")), tmp_path)
+        errata.chapter_errata(chapter(tmp_path, shown("eq:19"), box("Equation (20)")), tmp_path)
     with pytest.raises(ValueError, match=r"sgd: no check .* 'Erratum: Equation \(20\)'"):
-        errata.of_chapter(chapter(tmp_path, shown("eq:20", kind="identity"), box("Equation (20)")), tmp_path)
+        errata.chapter_errata(chapter(tmp_path, shown("eq:20", kind="identity"), box("Equation (20)")), tmp_path)
 
 
 def test_the_heaviest_come_first(tmp_path):
     chapter(tmp_path, shown("eq:11", "typo"), box("Equation (11)"), shown("eq:9"), box("Equation (9)"))
     chapter(tmp_path, shown("thm:3", "loose"), box("Theorem 3"), shown("thm:2"), box("Theorem 2"), name="momentum")
-    assert [e.title for e in errata.errata(tmp_path)] == ["Theorem 2", "Equation (9)", "Theorem 3", "Equation (11)"]
+    assert [e.title for e in errata.book_errata(tmp_path)] == [
+        "Theorem 2",
+        "Equation (9)",
+        "Theorem 3",
+        "Equation (11)",
+    ]
 
 
 def test_links_still_lead_there_from_another_page(tmp_path):
     text = "See [there](sgd.ipynb), [here](#eq), [out](https://a.org) and {eq}`eq:1`."
-    (found,) = errata.of_chapter(chapter(tmp_path, shown("eq:1"), box("Equation (1)", text)), tmp_path)
+    (found,) = errata.chapter_errata(chapter(tmp_path, shown("eq:1"), box("Equation (1)", text)), tmp_path)
     assert found.text == "See [there](/book/diffusion/sgd.ipynb), [here](#eq), [out](https://a.org) and {eq}`eq:1`."
 
 
 def test_every_erratum_of_the_book_says_what_is_printed_what_holds_and_how_much_it_matters():
-    for erratum in errata.errata(ROOT):
+    for erratum in errata.book_errata(ROOT):
         assert "*Printed:*" in erratum.text, erratum.title
         assert "*How much it matters:*" in erratum.text or erratum.verdict == "typo", erratum.title
         assert "*Corrected:*" in erratum.text or "*What " in erratum.text, erratum.title

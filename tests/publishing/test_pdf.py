@@ -14,9 +14,8 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from adai.book.figures import GRID, INK
-from publishing import pdf
+from publishing import ROOT, pdf
 
-ROOT = Path(__file__).parents[2]
 THEIRS = ["myst_nb", "sphinx_proof", "sphinx_exercise", "sphinx_jupyterbook_latex", "sphinx.ext.autodoc"]
 THEIRS += ["sphinxcontrib.bibtex"]
 OURS = ["publishing.site", "publishing.pdf"]

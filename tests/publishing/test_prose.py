@@ -2,7 +2,7 @@
 
 import pytest
 
-from publishing.prose import formulas, symbols, without_exercises, words
+from publishing.prose import formulas, symbols, visible_text, without_exercises
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_words_are_what_a_reader_reads() -> None:
     text = (
         "(here)=\n# A title\n\n:::{tip}\n:class: x\nSee [the page](a/b.md#c), {eq}`eq:1` and $x^2$.\n:::\n| a |\n| - |"
     )
-    assert " ".join(words(text).split()) == "# A title See the page, … and …. | a |"
+    assert " ".join(visible_text(text).split()) == "# A title See the page, … and …. | a |"

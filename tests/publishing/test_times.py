@@ -23,7 +23,7 @@ def test_records_are_counted_by_experiment_scale_and_device(tmp_path) -> None:
     for name, seconds in (("a", 60.0), ("b", 120.0), ("c", 600.0)):
         record(name, "table1", "laptop", seconds)
     record("d", "table1", "colab", 30.0)
-    assert times.runs(tmp_path).splitlines()[2:] == [
+    assert times.runs_table(tmp_path).splitlines()[2:] == [
         "| `table1` | colab | 1 | 0.5 | some CPU |",
         "| `table1` | laptop | 3 | 2.0 | some CPU |",
     ]
@@ -39,4 +39,4 @@ def test_a_fault_is_shown(tmp_path) -> None:
         "chapters": {"book/a.ipynb": {"faults": ["x"]}},
     }
     (tmp_path / times.MEASURED).write_text(json.dumps(report))
-    assert "| [](/book/a.ipynb) |  |  | 1 |" in times.colab(tmp_path)
+    assert "| [](/book/a.ipynb) |  |  | 1 |" in times.colab_table(tmp_path)

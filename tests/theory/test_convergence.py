@@ -107,6 +107,11 @@ def test_without_memory_the_push_is_the_third_moment_over_the_second():
     assert late < -4 * error
 
 
+def test_equal_weights_leave_the_mean_as_it_is():
+    gradients = np.random.default_rng(5).normal(0.7, 1, size=(10, 6))
+    assert mean_push(gradients, np.ones((10, 6)), mean=0.7, spare=2) == (0.7, 0)
+
+
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
 def test_the_bounds_hold_and_are_not_idle(beta):
     eta, steps, draw = 0.05, 3000, np.random.default_rng(3)
@@ -121,6 +126,14 @@ def test_the_bounds_hold_and_are_not_idle(beta):
     constant = constant_inertia_bound(**problem, beta1=beta)
     assert total < min(general, constant)
     assert constant < (10 if beta < 0.9 else 20) * total
+
+
+def test_the_bounds_are_those_computed_by_hand():
+    problem = {"steps": 100, "eta": 0.1, "excess": 1.0, "smoothness": 2.0, "square": 3.0}
+    assert fixed_inertia_bound(**problem, beta_max=0.0) == pytest.approx(0.1 + 0.3)
+    assert fixed_inertia_bound(**problem, beta_max=0.5) == pytest.approx(0.2 + 0.3 * 1.5 / 0.25)
+    assert constant_inertia_bound(**problem, beta1=0.0) == pytest.approx(0.2 + 0.2 * 3)
+    assert constant_inertia_bound(**problem, beta1=0.5) == pytest.approx(0.2 + (0.2 + 0.2**2) * 3)
 
 
 def test_constant_inertia_costs_at_second_order():

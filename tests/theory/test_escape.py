@@ -161,6 +161,18 @@ def test_sharpness_is_learning_rate_to_the_bit():
         assert sharp.any() and np.array_equal(sharp, escape_steps(StyblinskiTang(DATA, k=1.0), other, **how))
 
 
+def test_particles_climb_from_the_bottom_of_the_loss_to_its_top():
+    bottom, top, _ = np.sort(np.roots([2, 0, -16, 2.5]))  # where (u^4 - 16 u^2 + 5 u) / 2 has no slope
+    assert (bottom, top) == pytest.approx((StyblinskiTang.BOTTOM, StyblinskiTang.TOP), abs=1e-6)
+
+
+def test_the_data_are_rescaled_with_the_loss_where_asked():
+    how = {"rule": Rule("momentum", 1e-3), "particles": 8, "seed": 2, "max_steps": 500}
+    scaled = escape_steps(StyblinskiTang(DATA, k=4.0, noise_scaled=True), **how)
+    assert scaled.any() and np.array_equal(scaled, escape_steps(StyblinskiTang(2 * DATA, k=4.0), **how))
+    assert not np.array_equal(scaled, escape_steps(StyblinskiTang(DATA, k=4.0), **how))
+
+
 def test_a_bound_coordinate_has_no_exit():
     left = escape_steps(LOSSES["constant"], RULES["sgd"], 20, seed=0, max_steps=500, each=True)
     assert (left[:, [0, 2]] > 0).any() and not left[:, 1].any()
@@ -177,6 +189,7 @@ def test_a_bound_coordinate_has_no_exit():
         (lambda: StyblinskiTang(DATA[0]), r"data = \(4,\): expected an array of shape"),
         (lambda: Wells((1.0, 0.0), (1.0, 1.0)), "expected positive numbers"),
         (lambda: Wells((1.0,), (1.0, 1.0)), "expected 1 numbers, none negative"),
+        (lambda: Wells((1.0,), (-1.0,)), "expected 1 numbers, none negative"),
         (lambda: Wells((1.0,), (1.0,), "white"), "profile = white: expected one of"),
         (lambda: Wells((1.0,), (1.0,), bound=(0,)), "expected some coordinates, not all"),
         (

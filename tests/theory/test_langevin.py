@@ -1,6 +1,7 @@
 """The simulators against the exact solution of their own scheme, then their order; never against a diffusion."""
 
 import itertools
+import re
 from collections import Counter
 
 import numpy as np
@@ -118,6 +119,11 @@ def test_sgd_covariance_of_minibatches_of_rows():
     assert np.all(np.abs(found - exact) < 4.5 * error)
 
 
+def test_mean_and_error_are_over_chains():
+    mean, error = mean_and_error(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    assert mean.tolist() == [2, 5] and error == pytest.approx([1, 0])  # of two draws: half their distance
+
+
 def test_same_seed_same_chains():
     runs = [
         euler_maruyama(np.zeros(5), lambda x: -x, lambda x: 1.0, 0.1, [3, 8], np.random.default_rng(4)) for _ in "ab"
@@ -134,5 +140,6 @@ def test_bad_input_is_named():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"dt = -0\.1"):
         euler_maruyama(np.zeros(2), lambda x: x, lambda x: 1.0, -0.1, [1], rng)
-    with pytest.raises(ValueError, match=r"record = \[3, 1\]"):
-        euler_maruyama(np.zeros(2), lambda x: x, lambda x: 1.0, 0.1, [3, 1], rng)
+    for record in ([3, 1], [2, 2], [-1, 3]):
+        with pytest.raises(ValueError, match=f"record = {re.escape(str(record))}"):
+            euler_maruyama(np.zeros(2), lambda x: x, lambda x: 1.0, 0.1, record, rng)

@@ -51,6 +51,33 @@ def test_curvature_is_that_of_the_exact_hessian(data, unit):
     assert abs(estimates.mean() - np.trace(scaled)) < 4 * error and error < 0.1 * np.trace(scaled)
 
 
+def test_a_filters_unit_is_its_root_mean_square(data):
+    model = nn.Sequential(nn.Conv2d(2, 2, 1), nn.Flatten())
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[3.0, -4.0], [0.0, 1.0]]).view(2, 2, 1, 1))
+        model[0].bias.copy_(torch.tensor([-2.0, 5.0]))
+    weight, bias = Landscape(model, torch.zeros(1, 2, 1, 1), torch.zeros(1)).units("filter")
+    assert weight.flatten(1).tolist() == [pytest.approx([12.5**0.5] * 2), pytest.approx([0.5**0.5] * 2)]
+    assert bias.tolist() == [2, 5]
+
+
+class Saddle(nn.Module):
+    """A loss whose second derivatives at 0 are 1 and -3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.zeros(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height = self.place[0] ** 2 - 3 * self.place[1] ** 2
+        return height * torch.tensor([1.0, 0.0]).expand(len(x), 2)
+
+
+def test_the_largest_eigenvalue_is_not_the_largest_in_size():
+    landscape = Landscape(Saddle(), torch.zeros(3, 1), torch.ones(3, dtype=torch.long))
+    assert landscape.largest_eigenvalue(landscape.units("plain"), seed=0) == pytest.approx(1, rel=1e-3)
+
+
 def test_small_noise_raises_the_loss_by_half_the_trace(data):
     model = network()
     for _ in range(2000):  # to a minimum: elsewhere the slope adds noise, not rise
@@ -84,12 +111,13 @@ def test_scaling_one_layer_up_and_the_next_down_changes_plain_sharpness_alone(da
 def test_the_network_is_left_as_it_was(data):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3))
+    model[1].momentum = 0.3
     before = {name: value.clone() for name, value in model.state_dict().items()}
     landscape = Landscape(model, *data)
     landscape.rises(landscape.units("plain"), 0.5, draws=2, seed=0, refitted=True)
     landscape.traces([landscape.units("filter")], probes=1, seed=0)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert all(not m.training for m in model.modules())
+    assert all(not m.training for m in model.modules()) and model[1].momentum == 0.3
 
 
 def test_refitted_norms_see_the_noise_as_training_would(data):

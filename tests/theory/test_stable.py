@@ -37,6 +37,12 @@ def test_held_out_draws_decide_for_the_true_law():
     assert fit_gaussian(rng.normal(0, 5, 4000)).deviation == pytest.approx(5, rel=0.05)
 
 
+def test_a_tail_that_was_chance_does_not_help_with_the_draws_left_out():
+    chance = compare(np.random.default_rng(1).normal(size=60))
+    # On the draws that it was fitted to no stable law is less likely than the Gaussian, which is one of them.
+    assert chance.alpha < 1.9 and chance.advantage < -0.01
+
+
 def test_what_is_mostly_zero_is_refused():
     with pytest.raises(ValueError, match="leave out what is always zero"):
         fit_stable(np.array([0.0, 0.0, 1.0]))

@@ -1,0 +1,11 @@
+"""Each page outside the parts I and II is sound and accessible: light and dark, on a desk and in a hand."""
+
+import pytest
+
+from tests.site.browser import OTHERS, page_faults
+
+
+@pytest.mark.parametrize("page", OTHERS)
+def test_page_is_sound_and_accessible(page: str, tabs: dict, address: str, troubles: list[str]) -> None:
+    faults = page_faults(page, tabs["light"], address, troubles)
+    assert not faults, "\n".join(faults)
