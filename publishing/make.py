@@ -15,7 +15,6 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -86,8 +85,7 @@ def serve(port: str, *command: str) -> None:
 
 
 if __name__ == "__main__":
-    commands: dict[str, Callable[..., int | None]] = {"alone": alone, "install": install, "serve": serve}
     try:
-        sys.exit(commands[sys.argv[1]](*sys.argv[2:]))
+        sys.exit({"alone": alone, "install": install, "serve": serve}[sys.argv[1]](*sys.argv[2:]))
     except KeyboardInterrupt:
         sys.exit(130)
