@@ -125,14 +125,15 @@ test-oldest: .venv/.full
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile $(OF_THE_SITE:%=--ignore=tests/%) tests
 	.venv-oldest/bin/python -m publishing.notebooks --checks
 
-OF_THE_SITE := book/test_animation.py publishing site test_makefile.py test_recipes.py test_workflows.py
+OF_THE_SITE := book/test_animation.py $(patsubst %,publishing/test_%.py,assets figures graph numbers pages pdf refresh site) \
+  site test_makefile.py test_recipes.py test_workflows.py
 UV_OLDEST := $(BIN)/uv pip install -q --no-config --python .venv-oldest
 
 define oldest
 	@$(BIN)/uv venv -q --no-config --clear --seed --python $(1) .venv-oldest 2> /dev/null || { echo "Python $(1) is missing, and could not be fetched: put it on the PATH, or name another by PYTHON_OLDEST=…"; exit 1; }
 	$(if $(TORCH_INDEX),$(UV_OLDEST) --resolution lowest-direct --no-deps --index-url $(TORCH_INDEX) -r pyproject.toml)
 	$(UV_OLDEST) --resolution lowest-direct -e . -r pyproject.toml $(addprefix --extra=,$(2))
-	$(UV_OLDEST) expecttest flit_core hypothesis nbclient nbval pytest pytest-xdist pytorch_optimizer
+	$(UV_OLDEST) expecttest flit_core hypothesis import-linter nbclient nbval pytest pytest-xdist pytorch_optimizer
 endef
 
 # Asks every other host that a page links to; needs the network.

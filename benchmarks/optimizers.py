@@ -17,16 +17,18 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_optimizer
 import torch
 
-from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
+from adai import Adai
 from adai.book.operations import Operations
 from adai.models import MODELS
 from adai.optim.batches import sums_of_squares
+from adai.optim.catalogue import OURS
 from adai.records import processor
 
 
@@ -79,13 +81,13 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], str | None]] =
     "Adai fused": (lambda params: Adai(params, fused=True), "Adam fused"),
     "Adai fused, corrections spent": (lambda params: Adai(params, fused=True), "Adam fused"),
     "sums of squares alone": (lambda params: Reduction(params, {}), "Adam fused"),
-    "AdaiW": (AdaiW, ADAM),
-    "AdaiV2": (lambda params: AdaiV2(params, dampening=0.5), ADAM),
-    "AdaBound": (AdaBound, "Adam for-loop"),
-    "Padam": (Padam, "Adam for-loop"),
-    "Yogi": (Yogi, "Adam for-loop"),
 }
-"""Each with the peer that it is compared to."""
+"""Each with the peer that it is compared to; the catalogue's others are added."""
+OPTIMIZERS |= {
+    label: (partial(entry.optimizer, **entry.inputs[1]), ADAM if entry.takes("fused") else "Adam for-loop")
+    for label, entry in OURS.items()
+    if label not in OPTIMIZERS
+}
 FLOOR = {
     "Adam fused": "7: reads g, m, v, θ; writes m, v, θ",
     "SGD M": "5: reads g, m, θ; writes m, θ",

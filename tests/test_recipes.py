@@ -60,6 +60,22 @@ class Tree:
         assert done.returncode == 0 and passed and int(passed[1]) >= least, said[-5000:]
 
 
+def test_an_optimizer(tmp_path):
+    tree, padam = Tree(tmp_path, "Add an optimizer"), "from adai.optim.padam import Padam\n"
+    tree.write("adai/optim/lion.py", (TOYS / "lion.py").read_text())
+    tree.insert("adai/optim/reference.py", (TOYS / "lion_rule.txt").read_text() + "\n\n", before="# ── what they")
+    tree.insert("adai/optim/catalogue.py", "from adai.optim.lion import Lion\n", before=padam)
+    tree.insert("adai/optim/catalogue.py", (TOYS / "lion_entry.txt").read_text(), before='}\n"""The optimizers by')
+    tree.insert("adai/optim/__init__.py", "from adai.optim.lion import Lion\n", before=padam)
+    for file in ("adai/optim/__init__.py", "adai/__init__.py"):
+        exported = (tmp_path / file).read_text().replace('"AdaiW", "Padam"', '"AdaiW", "Lion", "Padam"')
+        tree.write(file, exported.replace("AdaiW, Padam", "AdaiW, Lion, Padam"))
+    shown = "```{eval-rst}\n.. autoapimodule:: adai.optim.lion\n   :members:\n```\n\n"
+    tree.insert("book/reference/api.md", shown, before="```{eval-rst}\n.. autoapimodule:: adai.optim.padam")
+    assert tree.python("-m", "tests.optim.conformance").returncode == 0
+    tree.test("tests/optim", "tests/book/test_figures.py", "-k", "Lion or lion or catalogue or colour", least=100)
+
+
 def test_an_experiment(tmp_path):
     tree = Tree(tmp_path, "Add an experiment")
     tree.write("adai/experiments/toy.py", (TOYS / "toy.py").read_text())

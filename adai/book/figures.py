@@ -14,22 +14,21 @@ INK, GRID = "#1f2933", "#d5dbe1"
 DARK_INK, DARK_GRID = "#d8dee6", "#3b4450"
 """What ink and grid become on a dark ground."""
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f7fc4", "#d9631e", "#1a9171", "#a65fb5", "#7b8794"
-OPTIMIZER = {
-    "AdaiW": PURPLE,
-    "Adai": ORANGE,
-    "SGD M": BLUE,
-    "Adam": GREEN,
-    "AMSGrad": "#506a73",
-    "AdamW": "#a69153",
-    "AdaBound": "#8c5846",
-    "Padam": "#9326ff",
-    "Yogi": "#ff4da6",
-    "RAdam": "#7979f2",
-}
-"""Colour of each optimizer of Table 1, the same in every chapter. Ten are too many to tell apart by colour alone:
-where more than four meet, label the lines themselves."""
 EXPLORABLE = "application/vnd.adai.explorable+json"
 """The type under which a figure with sliders (`adai.book.explore`) carries its formulas."""
+
+
+def optimizer_colour(label: str) -> str:
+    """Return the colour of an optimizer, the same in every chapter, by its label in the catalogue.
+
+    Ten are too many to tell apart by colour alone: where more than four meet, label the lines themselves.
+
+    Raises:
+        KeyError: no optimizer has this label.
+    """
+    from adai.optim import CATALOGUE
+
+    return {entry.label: entry.colour for entry in CATALOGUE.values()}[label]
 
 
 def style() -> None:

@@ -50,15 +50,12 @@ def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
         yield from (base ** (exponent + 1), base ** (exponent - 1))
     if isinstance(node, sp.Add):
         yield from (node - term for term in node.args)
+    if isinstance(node, AppliedUndef):
+        return  # its arguments only name variables, as the limits of integrals do, which are no expressions
     for i, arg in enumerate(node.args):
-        if isinstance(arg, sp.Expr) and not _names_a_variable(node, i):
+        if isinstance(arg, sp.Expr):
             for mutant in _mutated(arg):
                 yield node.func(*node.args[:i], mutant, *node.args[i + 1 :])
-
-
-def _names_a_variable(node: sp.Basic, i: int) -> bool:
-    """Return whether argument i only names a variable: of a derivative, an integral, a sum, or an unknown function."""
-    return isinstance(node, AppliedUndef) or (isinstance(node, sp.Derivative | sp.Integral | sp.Sum) and i > 0)
 
 
 def sample_points(symbols: set[sp.Symbol], domain: Domain, seed: str, count: int) -> list[Point]:

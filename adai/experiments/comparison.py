@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, median, stdev
 from typing import Any
 
-from adai.book.figures import OPTIMIZER as COLOURS
+from adai.book.figures import optimizer_colour
 from adai.records import Record, comparable
 
 QUANTITIES = {
@@ -186,9 +186,9 @@ def learning_curves(
                 continue
             by_epoch = list(zip(*curves, strict=True))
             epochs = range(1, len(by_epoch) + 1)
-            axis.plot(epochs, [median(values) for values in by_epoch], color=COLOURS[label], label=label)
+            axis.plot(epochs, [median(values) for values in by_epoch], color=optimizer_colour(label), label=label)
             low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
-            axis.fill_between(epochs, low, high, color=COLOURS[label], alpha=0.2, linewidth=0)
+            axis.fill_between(epochs, low, high, color=optimizer_colour(label), alpha=0.2, linewidth=0)
         axis.set(xlabel="epoch", ylabel=QUANTITIES[quantity], yscale="log")
     if axes[0].lines:
         axes[0].legend()

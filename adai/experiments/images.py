@@ -11,21 +11,11 @@ than 10,000 steps (Adai's longest memory is 1/eps = 1,000), and takes about five
 
 from typing import Any
 
-from adai.optim import settings
+from adai.optim import CATALOGUE, settings
 from adai.records import Spec
 
-LABELS = {
-    "adaiw": "AdaiW",
-    "adai": "Adai",
-    "sgd": "SGD M",
-    "adam": "Adam",
-    "amsgrad": "AMSGrad",
-    "adamw": "AdamW",
-    "adabound": "AdaBound",
-    "padam": "Padam",
-    "yogi": "Yogi",
-    "radam": "RAdam",
-}
+TABLE1 = ("adaiw", "adai", "sgd", "adam", "amsgrad", "adamw", "adabound", "padam", "yogi", "radam")
+LABELS = {name: CATALOGUE[name].label for name in TABLE1}
 """The optimizers of Table 1, in its order and with its labels."""
 
 BATCH_SIZE = 128
@@ -113,7 +103,7 @@ def spec(
     Args:
         experiment: the table of runs it belongs to.
         scale: one of those that the row has.
-        optimizer: a name in `adai.optim.OPTIMIZERS`.
+        optimizer: a name in `adai.optim.CATALOGUE`.
         seed: of the run.
         row: one of `SIZES`.
         label: of the files of CIFAR where they are not the published ones, as `adai.data.cifar.load` demands.

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from adai.book.figures import OPTIMIZER as COLOURS
+from adai.book.figures import optimizer_colour
 from adai.experiments import choosing, images, rates, table1_tuned
 from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import QUANTITIES, Estimate, Table, estimated
@@ -172,6 +172,12 @@ def figure(found: Iterable[Record], axes: Sequence[Any]) -> None:
     for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
         for seed in SEEDS:
             there = [(power, runs[seed].curves[quantity][-1]) for power, runs in by_power.items() if seed in runs]
-            axis.plot([power for power, _ in there], [end for _, end in there], "o-", color=COLOURS["Padam"], alpha=0.6)
+            axis.plot(
+                [power for power, _ in there],
+                [end for _, end in there],
+                "o-",
+                color=optimizer_colour("Padam"),
+                alpha=0.6,
+            )
         axis.set(xlabel="power", ylabel=QUANTITIES[quantity], xticks=POWERS)
     axes[0].set_yscale("log")

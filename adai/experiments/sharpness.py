@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from adai.book.figures import OPTIMIZER as COLOURS
+from adai.book.figures import optimizer_colour
 from adai.experiments import digits, images, table1
 from adai.experiments.base import NOTHING, Inputs
 from adai.experiments.comparison import Estimate, Table, estimated
@@ -201,7 +201,9 @@ def figure(results: Iterable[Result], axes: Sequence[Any]) -> None:
         label = images.LABELS[result.spec.settings["run"]["optimizer"]]
         for axis, (kind, sigmas) in zip(axes, result.spec.settings["noise"].items(), strict=True):
             rises = [fmean(draws) for draws in result.found["rises"][kind]]
-            axis.loglog(sigmas, rises, color=COLOURS[label], linewidth=1, label=None if label in labelled else label)
+            axis.loglog(
+                sigmas, rises, color=optimizer_colour(label), linewidth=1, label=None if label in labelled else label
+            )
         labelled.add(label)
     for axis, (kind, sigmas) in zip(axes, NOISE.items(), strict=True):
         axis.set(title=kind, xlabel="noise scale")

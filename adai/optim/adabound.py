@@ -74,12 +74,12 @@ class AdaBound(AdamLike):
         super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize, **paths)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a parameter group, whose present learning rate its bounds will be relative to.
+        """Add a parameter group; its bounds are relative to its learning rate at this moment.
 
         Raises:
-            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
-                optimizer is as before.
-            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
+            ValueError: a hyperparameter is out of range, a parameter appears twice, or one holds integers; the
+                optimizer has not changed.
+            TypeError: a hyperparameter is no number, or a parameter is no tensor; likewise.
         """
         super().add_param_group(param_group)
         group = self.param_groups[-1]

@@ -1,13 +1,9 @@
-"""Adai and AdaiW (also called AdaiS): momentum whose inertia adapts to every parameter.
+"""Adai: momentum whose inertia adapts to every parameter.
 
-Written for the reader: `Adai._reduce` and `Adai._move` are the algorithm line by line, over lists of tensors.
+Written to be read: `Adai._reduce` and `Adai._move` are the algorithm line by line, over lists of tensors.
 """
 
-import functools
 import math
-import os
-import shutil
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,8 +13,9 @@ from torch.optim.optimizer import ParamsT
 
 from adai.optim.base import Active, DenseOptimizer, Requirement, as_real, learning_rate
 from adai.optim.batches import Batch, batched, mean_of, precise, refuse_unseen_shards, sums_of_squares
+from adai.optim.compiled import compiled_move, require_compiler
 
-__all__ = ["Adai", "AdaiS", "AdaiW"]
+__all__ = ["Adai"]
 
 
 class Adai(DenseOptimizer):
@@ -48,8 +45,8 @@ class Adai(DenseOptimizer):
     * :math:`\bar v_t` is one number: the mean over all elements, of all parameter groups, that have a
       gradient in this step. The parameters of one optimizer are therefore coupled: sharing them out between
       two optimizers changes the result.
-    * :math:`t` counts the steps in which the parameter at hand had a gradient. In a step without one, the
-      parameter and its state stay as they are.
+    * :math:`t` counts the steps in which the parameter had a gradient. In a step without one, the parameter and
+      its state stay as they are.
     * While every gradient so far was zero, :math:`\hat v_t / \bar v_t` is 0/0 and is taken as 0. Then
       :math:`\beta_{1,t} = 1 - \epsilon`, as for any element whose own gradients were all zero; :math:`m_t`
       stays 0, nothing moves but by weight decay, and later gradients find the state in order.
@@ -67,9 +64,9 @@ class Adai(DenseOptimizer):
     **Schedulers.** ``betas[0]`` is :math:`\beta_0`, not a momentum, so it is kept from schedulers that cycle one:
     :class:`~torch.optim.lr_scheduler.OneCycleLR` raises an error unless ``cycle_momentum=False``.
 
-    **Several processes.** Under DDP nothing is to be done. The mean of parameters that FSDP2 shards is taken over all
-    shards, by one all-reduce of a number for each tensor. :class:`~torch.distributed.optim.ZeroRedundancyOptimizer`
-    gives each process other parameters: say so by ``mean_over``.
+    **Several processes.** DDP needs nothing. The mean of parameters that FSDP2 shards is taken over all shards, by one
+    all-reduce of a number for each tensor. :class:`~torch.distributed.optim.ZeroRedundancyOptimizer` gives each process
+    other parameters: pass ``mean_over``.
 
     **Overflow.** Where a squared gradient is infinite or NaN, so is :math:`\bar v_t`, which is one for all: every
     parameter becomes NaN in that step. :class:`torch.amp.GradScaler` skips such a step.
@@ -85,12 +82,12 @@ class Adai(DenseOptimizer):
             which an element whose gradients were all zero would have :math:`\hat m_t` = 0/0.
         weight_decay: :math:`\lambda \ge 0`, added to the gradient before anything else is done with it.
         maximize: ascend instead of descend.
-        foreach: True moves all tensors by the same few calls, False one after the other, which needs the least
-            memory. Neither is the fastest without a compiler: all together on a GPU, as many as stay in the cache on
-            a CPU.
+        foreach: True moves all tensors by the same few calls; False moves one after the other, which needs the least
+            memory. None, the fastest without a compiler, moves all together on a GPU, and on a CPU as many as stay in
+            its cache.
         fused: compile the step (:func:`torch.compile`), so that it passes once over memory. That takes a fraction of a
-            second for each tensor, once for each setting. A group in which a gradient is missing that was there before
-            is moved without, since every other list of tensors would have to be compiled by itself.
+            second for each tensor, once for each setting. Where a gradient is missing that was there before, the step
+            of its group is not compiled, since each list of tensors would have to be compiled by itself.
         capturable: read no number from a device, so that a CUDA graph may contain the step. Then ``lr`` may be a
             tensor on the device.
         differentiable: let autograd follow the step, as when a learning rate is learned.
@@ -131,13 +128,15 @@ class Adai(DenseOptimizer):
         fused: bool = False,
         capturable: bool = False,
         differentiable: bool = False,
-        mean_over: Any = None,
+        mean_over: "torch.distributed.ProcessGroup | None" = None,
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
         self._begin(params, mean_over, options | paths)
 
-    def _begin(self, params: ParamsT, mean_over: Any, options: dict[str, Any]) -> None:
+    def _begin(
+        self, params: ParamsT, mean_over: "torch.distributed.ProcessGroup | None", options: dict[str, Any]
+    ) -> None:
         refuse_unseen_shards(mean_over)
         self.mean_over = mean_over
         # Not among the defaults: OneCycleLR and CyclicLR would take it for a momentum and cycle beta0.
@@ -146,12 +145,12 @@ class Adai(DenseOptimizer):
         super().__init__(params, **options)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a parameter group, with options of its own or the optimizer's defaults.
+        """Add a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
-                optimizer is as before.
-            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
+            ValueError: a hyperparameter is out of range, a parameter appears twice, or one holds integers; the
+                optimizer has not changed.
+            TypeError: a hyperparameter is no number, or a parameter is no tensor; likewise.
             RuntimeError: ``fused=True``, and there is no C++ compiler.
         """
         super().add_param_group({"betas": self._betas, **param_group})
@@ -160,7 +159,7 @@ class Adai(DenseOptimizer):
         own = {name: getattr(self, name) for name in ("mean_over", "_betas", "_steps")}
         return super().__getstate__() | own
 
-    # The algorithm, over lists of tensors: `_reduce` looks once at every gradient, `_move` is elementwise.
+    # The algorithm, over lists of tensors: `_reduce` reads every gradient once, `_move` is elementwise.
 
     def _update(self, active: list[Active]) -> None:
         batches = batched(active)
@@ -176,7 +175,7 @@ class Adai(DenseOptimizer):
                 if compiled:
                     kind: Any = type(self)  # mypy takes no class for hashable
                     shapes = tuple(param.shape for param in batch.params[part])
-                    move = _compiled(kind, shapes, str(options))
+                    move = compiled_move(kind, shapes, str(options))
                 move(*(tensors[part] for tensors in lists), lr, options)
         if torch.compiler.is_compiling():
             return  # torch.compile of 2.11 cannot set an optimizer's attributes; spent corrections then stay
@@ -185,13 +184,13 @@ class Adai(DenseOptimizer):
             self._drop_spent_corrections()
 
     def _none_missing(self, group: dict[str, Any]) -> bool:
-        """Whether all that ever had a gradient have one; else any list may be left, each to be compiled by itself."""
+        """Return whether all that ever had a gradient have one, so that no other list of tensors must be compiled."""
         return all(param.grad is not None for param in group["params"] if self.state.get(param))
 
     def _reduce(self, batch: Batch) -> None:
-        """Brings the sum of each tensor's v up to date, and 1 - beta2^t beside it.
+        """Update the sum of each tensor's v, and 1 - beta2^t.
 
-        The first is a running mean, as v is, of the sums of g^2; the second the same with 1 in place of a gradient.
+        The first is a running mean of the sums of g^2, as v is of g^2; the second is the same with each gradient 1.
         """
         beta2 = batch.group["betas"][1]
         batch.grads = self._descent(batch.params, batch.grads, batch.group)
@@ -210,11 +209,11 @@ class Adai(DenseOptimizer):
         return mean_of(zip(sums, (batch.elements for batch in batches), strict=True), self.mean_over)
 
     def _scales(self, batch: Batch, v_bar: Tensor) -> list[Tensor]:
-        """What makes of each tensor's v the 1 - beta1 that is clamped then: beta0 over bias correction and mean."""
+        """Return the factor that turns each tensor's v into 1 - beta1: beta0 over bias correction and mean."""
         factor = self._beta0_factor(batch.group)
         scales = batch.unbias / v_bar.to(batch.unbias)
-        # Where the mean is 0 every v is 0, and so must be the product.
-        scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(factor, 1)) * factor
+        # Where the mean is 0 every v is 0, and so must be the product, which it is not if a scale is infinite.
+        scales = scales.clamp_max(torch.finfo(scales.dtype).max / max(2 * factor, 1)) * factor
         return list(scales.unbind())
 
     @classmethod
@@ -230,14 +229,15 @@ class Adai(DenseOptimizer):
         options: dict[str, Any],
     ) -> None:
         beta2 = options["betas"][1]
-        # Many small tensors take a factor faster as a tensor than as a number.
+        # For many small tensors, _foreach_mul_ is faster with a tensor than with a number.
         torch._foreach_mul_(exp_avg_sqs, torch.full_like(scales[0], beta2))
         torch._foreach_addcmul_(exp_avg_sqs, grads, grads, value=1 - beta2)
         # Not beta1 itself: in bfloat16, 1 - eps would round to 1.
         one_minus_beta1 = cls._one_minus_beta1(exp_avg_sqs, scales, options)
         _lerp_(exp_avgs, cls._driving_gradients(grads, one_minus_beta1, options), one_minus_beta1)
         if options["weight_decay"] and cls._decoupled_weight_decay:
-            _subtract(params, params, lr * options["weight_decay"])
+            decaying = [param.clone() for param in params] if torch.is_grad_enabled() else params  # autograd keeps them
+            _subtract(params, decaying, lr * options["weight_decay"])
         if corrections1[0].shape != params[0].shape:  # long since 1
             _subtract(params, exp_avgs, lr)
             return
@@ -253,7 +253,7 @@ class Adai(DenseOptimizer):
         else:
             torch._foreach_addcdiv_(params, exp_avgs, corrections1, value=-lr)
 
-    # AdaiV2 replaces the next three.
+    # AdaiV2 overrides the next three.
 
     @staticmethod
     def _beta0_factor(group: dict[str, Any]) -> float:
@@ -261,7 +261,7 @@ class Adai(DenseOptimizer):
 
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
-        return clamped(scaled(exp_avg_sqs, scales), exp_avg_sqs, options)
+        return _clamped(_scaled(exp_avg_sqs, scales), exp_avg_sqs, options)
 
     @classmethod
     def _driving_gradients(
@@ -270,9 +270,9 @@ class Adai(DenseOptimizer):
         return grads
 
     def inertia(self) -> Iterator[tuple[Tensor, Tensor]]:
-        r"""Yields every parameter that has had a gradient, with its present :math:`\beta_1`.
+        r"""Yield every parameter that has had a gradient, with its present :math:`\beta_1`.
 
-        Worked out from the state, so nothing is stored for it. Here :math:`\bar v` is the mean over all of
+        It is computed from the state, so nothing is stored for it. Here :math:`\bar v` is the mean over all of
         these parameters; if each had a gradient in the last step, as is usual, the result is the
         :math:`\beta_{1,t}` of that step. :math:`\beta_1` has the parameter's shape and, for a complex
         parameter, a further last dimension of 2 (real part, imaginary part).
@@ -296,16 +296,16 @@ class Adai(DenseOptimizer):
         foreach, fused, differentiable = group["foreach"], group["fused"], group["differentiable"]
         yield "fused", fused, not (fused and (foreach or differentiable)), "fused without foreach and differentiable"
         if fused:
-            _demand_a_compiler()
+            require_compiler()
 
     def _drop_spent_corrections(self) -> None:
-        """Replaces each 1 - prod(beta1) that must have become 1 by that one number: a third of the state."""
+        """Replace each 1 - prod(beta1) that must have become 1 by that one number: a third of the state."""
         for group in self.param_groups:
             if group["capturable"] or group["differentiable"]:
                 continue
             for param in group["params"]:
                 state = self.state.get(param)
-                # No beta1 is above 1 - eps; 2^-25 from 1 rounds to 1 in float32. With fewer digits it never gets there:
+                # No beta1 is above 1 - eps, and 1 - 2^-25 rounds to 1 in float32. With fewer digits it never becomes 1:
                 # small increments are lost, as in exp_avg, and only the quotient of the two is right.
                 single = torch.finfo(param.dtype).eps == 2**-23
                 if state and single and (1 - group["eps"]) ** float(state["step"]) < 2**-25:
@@ -330,63 +330,6 @@ class Adai(DenseOptimizer):
         return state
 
 
-class AdaiW(Adai):
-    r"""Adai with decoupled weight decay (Algorithm 3 of the paper, which calls it AdaiS/AdaiW).
-
-    The same as :class:`Adai` but for the decay, which never enters the gradient and so leaves the inertia
-    alone:
-
-    .. math::
-        \theta_t = \theta_{t-1} - \eta \hat m_t - \lambda \eta \theta_{t-1}
-
-    The paper prints one algorithm under two names, AdaiS for "stable" and AdaiW for "decoupled" weight decay.
-    Here they are one class with two names: ``AdaiS`` is :class:`AdaiW`.
-
-    Args:
-        params: as for :class:`Adai`.
-        lr: learning rate :math:`\eta`, 0 or more; the default is the paper's for CIFAR (Appendix D.1).
-        betas: as for :class:`Adai`.
-        eps: as for :class:`Adai`.
-        weight_decay: :math:`\lambda \ge 0`; the default is the paper's for CIFAR (Appendix D.1). A step
-            multiplies a parameter by ``1 - lr * weight_decay``, and ``lr * weight_decay`` is 0.0005 here as in
-            the paper's setting of Adai (``lr=1, weight_decay=0.0005``).
-        maximize: ascend instead of descend.
-        foreach, fused, capturable, differentiable, mean_over: as for :class:`Adai`.
-
-    Raises:
-        ValueError, RuntimeError: as for :class:`Adai`.
-    """
-
-    _decoupled_weight_decay = True
-
-    def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 0.1,
-        betas: tuple[float, float] = (0.1, 0.99),
-        eps: float = 1e-3,
-        weight_decay: float = 5e-3,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        fused: bool = False,
-        capturable: bool = False,
-        differentiable: bool = False,
-        mean_over: Any = None,
-    ) -> None:
-        paths: dict[str, Any] = {
-            "foreach": foreach,
-            "fused": fused,
-            "capturable": capturable,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize, mean_over=mean_over, **paths)
-
-
-AdaiS = AdaiW
-"""The paper's other name for :class:`AdaiW`; the very same class."""
-
-
 def _lerp_(tensors: list[Tensor], ends: list[Tensor], weights: list[Tensor]) -> None:
     if torch.compiler.is_compiling():  # which has no lerp of lists, and would take three passes for one
         torch._foreach_addcmul_(tensors, torch._foreach_sub(ends, tensors), weights)
@@ -402,41 +345,15 @@ def _subtract(params: list[Tensor], directions: list[Tensor], lr: float | Tensor
         torch._foreach_add_(params, directions, alpha=-lr)
 
 
-def scaled(exp_avg_sqs: list[Tensor], scales: list[Tensor]) -> list[Tensor]:
+def _scaled(exp_avg_sqs: list[Tensor], scales: list[Tensor]) -> list[Tensor]:
     if exp_avg_sqs[0].dtype != scales[0].dtype:  # half precision, in which a scale may overflow
         exp_avg_sqs = [v.to(scales[0].dtype) for v in exp_avg_sqs]
     return list(torch._foreach_mul(exp_avg_sqs, scales))
 
 
-def clamped(one_minus_beta1: list[Tensor], like: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
+def _clamped(one_minus_beta1: list[Tensor], like: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
     torch._foreach_clamp_min_(one_minus_beta1, options["eps"])
     torch._foreach_clamp_max_(one_minus_beta1, 1)
     if one_minus_beta1[0].dtype != like[0].dtype:
         one_minus_beta1 = [one.to(like[0].dtype) for one in one_minus_beta1]
     return one_minus_beta1
-
-
-def _demand_a_compiler() -> None:
-    compilers = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++", "cl"]
-    if not any(map(shutil.which, compilers)):
-        raise RuntimeError(
-            f"fused=True compiles the step, and there is no C++ compiler {' or '.join(compilers)}: install one, name "
-            "another in the environment variable CXX, or leave fused out"
-        )
-
-
-@functools.cache
-def _compiled(optimizer: Any, *_what: Any) -> Callable[..., None]:
-    """`_move` of a list of tensors as one pass over memory, compiled once for their shapes and the settings."""
-    # torch.compile limits how often one piece of code is compiled, so each list and setting gets a copy of its own.
-    function = optimizer._move.__func__
-    own = types.FunctionType(function.__code__.replace(), function.__globals__)
-    compiled = torch.compile(types.MethodType(own, optimizer), dynamic=False, fullgraph=True)
-
-    def move(*arguments: Any) -> None:
-        *lists, scales, lr, options = arguments
-        # A number would be compiled in, and each new learning rate compiled anew.
-        rate = torch.as_tensor(lr, dtype=scales[0].dtype, device=scales[0].device)
-        compiled(*lists, scales, rate, options)
-
-    return move

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.adai import AdaiW, clamped, scaled
+from adai.optim.adai import _clamped, _scaled
+from adai.optim.adaiw import AdaiW
 from adai.optim.base import Requirement
 
 __all__ = ["AdaiV2"]
@@ -18,7 +19,7 @@ class AdaiV2(AdaiW):
 
     Adai lets the second moment set the inertia alone. Here a share of it sets the learning rate. With
     :math:`r_t = \hat v_t / \bar v_t` and :math:`\kappa` = ``dampening``, AdaiV2 is
-    :class:`~adai.optim.adai.AdaiW` but for
+    :class:`~adai.optim.adaiw.AdaiW` but for
 
     .. math::
         \begin{aligned}
@@ -66,7 +67,7 @@ class AdaiV2(AdaiW):
         fused: bool = False,
         capturable: bool = False,
         differentiable: bool = False,
-        mean_over: Any = None,
+        mean_over: "torch.distributed.ProcessGroup | None" = None,
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         paths = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
@@ -78,10 +79,10 @@ class AdaiV2(AdaiW):
 
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
-        one_minus_beta1 = scaled(exp_avg_sqs, scales)
+        one_minus_beta1 = _scaled(exp_avg_sqs, scales)
         if options["dampening"] != 1:
             torch._foreach_pow_(one_minus_beta1, 1 / (3 - 2 * options["dampening"]))
-        return clamped(one_minus_beta1, exp_avg_sqs, options)
+        return _clamped(one_minus_beta1, exp_avg_sqs, options)
 
     @classmethod
     def _driving_gradients(

@@ -1,4 +1,4 @@
-"""Adam up to its last line, for the optimizers that differ in what they make of its moments."""
+"""Adam's moments, for the optimizers that differ from Adam in how they use them."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ __all__ = ["AdamLike"]
 
 
 class AdamLike(DenseOptimizer):
-    r"""What AdaBound, Padam and Yogi share: Adam's moments, and the lists of tensors they are kept for.
+    r"""The base of AdaBound, Padam and Yogi: Adam's moments, over lists of tensors.
 
     Adam's bias corrections are one factor on the learning rate, and :math:`\epsilon` joins the root of the
     uncorrected :math:`v_t`, as in Section 2 of Kingma and Ba (2015) and in the authors' code of AdaBound and Padam.
@@ -41,17 +41,17 @@ class AdamLike(DenseOptimizer):
         self._bound(lengths, t, group)
         torch._foreach_addcmul_(params, lengths, states["exp_avg"], value=-1)
 
-    # Each of the three replaces one of these.
+    # AdaBound, Padam and Yogi each override one of these.
 
     def _accumulate(self, exp_avg_sqs: list[Tensor], grads: list[Tensor], beta2: float) -> None:
         torch._foreach_mul_(exp_avg_sqs, beta2)
         torch._foreach_addcmul_(exp_avg_sqs, grads, grads, value=1 - beta2)
 
     def _denominators(self, states: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
-        return roots(states["exp_avg_sq"], group["eps"])
+        return _roots(states["exp_avg_sq"], group["eps"])
 
     def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
-        """Changes the learning rates of single elements in place, after t steps of each tensor."""
+        """Change the learning rates of single elements in place, after t steps of each tensor."""
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)
@@ -61,11 +61,12 @@ class AdamLike(DenseOptimizer):
 
 
 def _one_minus_power(beta: float, t: Tensor) -> Tensor:
-    """1 - beta^t, which in float32 would lose most of its digits if it were computed as written."""
+    """Return 1 - beta^t, which in float32 would lose most of its digits if it were computed as written."""
     return -torch.expm1(t * (math.log(beta) if beta else -math.inf))
 
 
-def roots(exp_avg_sqs: list[Tensor], eps: float) -> list[Tensor]:
+def _roots(exp_avg_sqs: list[Tensor], eps: float) -> list[Tensor]:
+    """Return sqrt(v) + eps of each tensor."""
     # In half precision, eps alone might round to 0, and a gradient of 0 would give 0/0.
     eps = max(eps, torch.finfo(exp_avg_sqs[0].dtype).tiny)
     results = list(torch._foreach_sqrt(exp_avg_sqs))

@@ -1,4 +1,4 @@
-"""What our optimizers share, so that each file is its algorithm and little else."""
+"""The base of all our optimizers, so that each file is its algorithm and little else."""
 
 import inspect
 import math
@@ -16,12 +16,12 @@ Requirement: TypeAlias = tuple[str, float | Tensor, bool, str]
 """A hyperparameter's name, its value, whether that is within its range, and the range."""
 
 
-PATHS = ("foreach", "fused", "capturable", "differentiable")
-"""Options that choose how a step is computed, not what; states saved before there was one lack it."""
+_PATHS = ("foreach", "fused", "capturable", "differentiable")
+"""Options that affect speed, not results; an old state_dict may lack them."""
 
 
 class Active(NamedTuple):
-    """The parameters of one group that have a gradient in this step, with their gradients and their state."""
+    """The parameters of one group that have a gradient in this step, with their gradients and state."""
 
     group: dict[str, Any]
     params: list[Tensor]
@@ -30,7 +30,7 @@ class Active(NamedTuple):
 
 
 class DenseOptimizer(Optimizer):
-    """An optimizer of dense gradients, real or complex. Not for use by itself.
+    """The base of optimizers of dense gradients, real or complex; it has no step of its own.
 
     A subclass names its state, says what its hyperparameters must satisfy, and writes one step of its algorithm.
     A parameter that has no gradient in a step stays as it is, and so does its state; steps are counted for each
@@ -44,58 +44,58 @@ class DenseOptimizer(Optimizer):
     def __init__(self, params: ParamsT, **defaults: Any) -> None:
         super().__init__(params, defaults)
 
-    # torch guards the next two against torch.compile by a wrapper that, at its first call, imports the
-    # compiler and with it SymPy. Going around it halves the time to the first step where nothing is compiled.
+    # torch wraps the next two so that torch.compile skips them; the wrapper's first call imports the compiler and with
+    # it SymPy. Going around it halves the time to the first step where nothing is compiled.
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a parameter group, with options of its own or the optimizer's defaults.
+        """Add a parameter group, with options of its own or the optimizer's defaults.
 
         Raises:
-            ValueError: a hyperparameter is out of range, a parameter stands there twice, or one holds integers; the
-                optimizer is as before.
-            TypeError: a hyperparameter is no number, or a parameter no tensor; likewise.
+            ValueError: a hyperparameter is out of range, a parameter appears twice, or one holds integers; the
+                optimizer has not changed.
+            TypeError: a hyperparameter is no number, or a parameter is no tensor; likewise.
         """
-        self._demand({**self.defaults, **param_group})
+        self._require_in_range({**self.defaults, **param_group})
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
         try:
-            _demand_parameters(self.param_groups[-1]["params"])
+            _require_parameters(self.param_groups[-1]["params"])
         except ValueError:
             del self.param_groups[-1]
             raise
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Resets all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
+        """Reset all gradients, to ``None`` or, with ``set_to_none=False``, to zeros."""
         inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
-    def _demand(self, group: dict[str, Any]) -> None:
+    def _require_in_range(self, group: dict[str, Any]) -> None:
         try:
             for name, value, within, expected in self._requirements(group):
                 if not within:
                     raise ValueError(f"{name} is {value}, but must satisfy {expected}")
         except TypeError as error:
-            given = ", ".join(f"{name}={value!r}" for name, value in group.items() if name not in ("params", *PATHS))
+            given = ", ".join(f"{name}={value!r}" for name, value in group.items() if name not in ("params", *_PATHS))
             raise TypeError(f"hyperparameters must be numbers, and betas two of them, but are {given}") from error
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            for name in PATHS:
+            for name in _PATHS:
                 if name in self.defaults:
                     group.setdefault(name, self.defaults[name])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Loads what ``state_dict()`` returned.
+        """Load what ``state_dict()`` returned.
 
         Raises:
-            ValueError: it is of another optimizer or of other parameters; the optimizer is as before.
+            ValueError: it belongs to another optimizer or to other parameters; the optimizer has not changed.
         """
         if lacking := {"state", "param_groups"} - state_dict.keys():
             raise ValueError(f"this is not an optimizer's state_dict: it lacks {', '.join(sorted(lacking))}")
         for own, saved in zip(self.param_groups, state_dict["param_groups"], strict=False):
-            self._demand_fitting_group(own, saved)
+            self._require_fitting_group(own, saved)
             for param, index in zip(own["params"], saved["params"], strict=False):
                 if state := state_dict["state"].get(index):
-                    self._demand_fitting_state(param, index, state)
+                    self._require_fitting_state(param, index, state)
         super().load_state_dict(state_dict)
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             for param, index in zip(group["params"], saved["params"], strict=True):
@@ -103,17 +103,17 @@ class DenseOptimizer(Optimizer):
                     self._repair_state(param, group, state)
 
     def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
-        """What is to be done to a loaded state, given it as it was saved."""
+        """Mend a loaded state of one parameter, given what was saved."""
         new = self._new_step(param, group)
         self.state[param]["step"] = torch.as_tensor(saved["step"], dtype=new.dtype, device=new.device)
 
-    def _demand_fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> None:
-        if lacking := sorted((self.defaults.keys() | {"betas"}) - set(PATHS) - saved.keys()):
+    def _require_fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> None:
+        if lacking := sorted((self.defaults.keys() | {"betas"}) - set(_PATHS) - saved.keys()):
             name = type(self).__name__
             raise ValueError(f"the state_dict is not one of {name}: its groups lack {', '.join(lacking)}")
-        self._demand({**own, **saved})
+        self._require_in_range({**own, **saved})
 
-    def _demand_fitting_state(self, param: Tensor, index: int, state: dict[str, Any]) -> None:
+    def _require_fitting_state(self, param: Tensor, index: int, state: dict[str, Any]) -> None:
         name = type(self).__name__
         if missing := [key for key in self._state_names if key not in state and key != "exp_avg_sq_sum"]:
             raise ValueError(
@@ -128,7 +128,7 @@ class DenseOptimizer(Optimizer):
                 )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Takes one step. Gradients are read and never written.
+        """Take one step. Gradients are read and never written.
 
         Args:
             closure: evaluates the model again, with gradients enabled, and returns the loss.
@@ -137,7 +137,7 @@ class DenseOptimizer(Optimizer):
             What the closure returned, or ``None``.
 
         Raises:
-            RuntimeError: a gradient is sparse; parameters and state are as before.
+            RuntimeError: a gradient is sparse; parameters and state have not changed.
         """
         loss = None
         if closure is not None:
@@ -148,7 +148,7 @@ class DenseOptimizer(Optimizer):
         return loss
 
     def _active(self) -> list[Active]:
-        """All that has a gradient, with new state where there was none; nothing changes if one is refused."""
+        """Return all parameters that have a gradient, with their state; nothing changes if a gradient is refused."""
         for grad in (param.grad for group in self.param_groups for param in group["params"]):
             if grad is not None and grad.layout != torch.strided:
                 raise RuntimeError(
@@ -164,9 +164,9 @@ class DenseOptimizer(Optimizer):
     def _init_group(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], *states: list[Tensor]
     ) -> None:
-        # torch.compile knows a method of this name, runs it as it is, and traces only what follows.
+        # Dynamo runs a method of this name eagerly, and traces only what follows.
         params += [param for param in group["params"] if param.grad is not None]
-        grads += [param.grad for param in params if param.grad is not None]  # again, for the type checkers
+        grads += [param.grad for param in params if param.grad is not None]  # the test again, for the type checkers
         held = [self.state[param] for param in params]
         for param, state in zip(params, held, strict=True):
             if not state:
@@ -176,10 +176,10 @@ class DenseOptimizer(Optimizer):
 
     @abstractmethod
     def _update(self, active: list[Active]) -> None:
-        """One step of the algorithm, on the parameters that have a gradient, group by group."""
+        """Take one step of the algorithm on the parameters that have a gradient, group by group."""
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
-        """What the hyperparameters of a group must satisfy, in an order in which each may rely on those before."""
+        """Yield what the hyperparameters of a group must satisfy; each may rely on those before it."""
         lr, betas, weight_decay = group["lr"], group["betas"], group["weight_decay"]
         first, second = self._beta_names
         if isinstance(lr, Tensor) and lr.numel() != 1:
@@ -205,7 +205,7 @@ class DenseOptimizer(Optimizer):
 
     @classmethod
     def _descent(cls, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        """The gradients as the algorithm sees them: downhill, with the L2 term."""
+        """Return the gradients that the algorithm uses: downhill, with the L2 term."""
         if group["maximize"]:
             grads = list(torch._foreach_neg(grads))
         if group["weight_decay"] and not cls._decoupled_weight_decay:
@@ -213,7 +213,7 @@ class DenseOptimizer(Optimizer):
         return grads
 
 
-def _demand_parameters(params: list[Tensor]) -> None:
+def _require_parameters(params: list[Tensor]) -> None:
     first: dict[Tensor, int] = {}
     for index, param in enumerate(params):
         which = f"parameter {index} of the group, of shape {tuple(param.shape)},"
@@ -222,16 +222,16 @@ def _demand_parameters(params: list[Tensor]) -> None:
                 f"{which} has dtype {param.dtype}, but must be real or complex; pass only what can have a gradient"
             )
         if first.setdefault(param, index) != index:  # torch itself only warns, and would move it twice in a step
-            raise ValueError(f"{which} is also its parameter {first[param]}, but each must stand there once")
+            raise ValueError(f"{which} is also its parameter {first[param]}, but each must appear once")
 
 
 def as_real(tensor: Tensor) -> Tensor:
-    """The tensor or, of a complex one, a view with a further last dimension of 2."""
+    """Return a real tensor as it is, and a complex one as a view with a further last dimension of 2."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def learning_rate(group: dict[str, Any]) -> float | Tensor:
-    """A number where that needs no word from a device."""
+    """Return a group's lr: a number, or a tensor where reading the number would wait for a device."""
     lr = group["lr"]
     if not isinstance(lr, Tensor):
         return float(lr)

@@ -14,20 +14,20 @@ if TYPE_CHECKING:  # importing it would take as long as torch itself
 
 __all__ = ["Batch", "batched", "mean_of", "refuse_unseen_shards", "sums_of_squares"]
 
-ACCURATE = 2**20
-"""Up to so many elements the CPU's float32 norm is right to 1e-5; over 50 million it is off by nearly a percent."""
+_ACCURATE = 2**20
+"""Up to this many elements, the CPU's float32 norm is right to 1e-5; over 50 million it is off by nearly a percent."""
 
-CACHED = 2**16
-"""Elements that move together on a CPU: half a dozen lists of so many stay in its second-level cache."""
+_CACHED = 2**16
+"""Elements that move together on a CPU: half a dozen lists of this length stay in its second-level cache."""
 
-COMPILED = 32
+_COMPILED = 32
 """Tensors that move by one compiled call: enough to make the call cheap, few enough to compile in some seconds."""
 
 
 class Batch:
     """Parameters of one group, device, type and sharding, as the lists that ``torch._foreach_*`` functions take.
 
-    Complex tensors stand in it as real ones with a further dimension of 2, sharded ones as the shards at hand.
+    Complex tensors stand in it as real ones with a further dimension of 2, sharded ones as the local shards.
     """
 
     def __init__(
@@ -38,33 +38,29 @@ class Batch:
         self.elements = sum(param.numel() for param in params) * (2 if params[0].is_complex() else 1)
         self._shard_groups = _shard_groups(params[0])
         if params[0].is_complex() or _is_sharded(params[0]):
-            self.grads = [plain(_placed_as(param, grad)) for param, grad in zip(params, grads, strict=True)]
-            self.params = [plain(param) for param in params]
-            self.states = {name: [plain(tensor) for tensor in tensors] for name, tensors in states.items()}
+            self.grads = [_local_real(_placed_as(param, grad)) for param, grad in zip(params, grads, strict=True)]
+            self.params = [_local_real(param) for param in params]
+            self.states = {name: [_local_real(tensor) for tensor in tensors] for name, tensors in states.items()}
 
     def __getitem__(self, name: str) -> list[Tensor]:
         return self.states[name]
 
     def over_shards(self, sums: Tensor) -> Tensor:
-        """Sums over the shards at hand, made sums over whole tensors by one all-reduce for each dimension of shards."""
+        """Turn sums over local shards into sums over whole tensors, by one all-reduce for each dimension of shards."""
         for process_group in self._shard_groups:
             torch.distributed.all_reduce(sums, group=process_group)
         return sums
 
     def parts(self, compiled: bool = False) -> Iterator[slice]:
-        """What moves together.
-
-        Compiled, so many tensors. Else all, or one after the other, or on the CPU, if nothing is asked for, as many as
-        stay in its cache.
-        """
+        """Yield the tensors that move together: by default all on a GPU, and on a CPU as many as stay in its cache."""
         group, sizes = self.group, [param.numel() for param in self.params]
         most = float("inf")
         if compiled:
-            sizes, most = [1] * len(sizes), COMPILED
+            sizes, most = [1] * len(sizes), _COMPILED
         elif group["foreach"] is False or group["differentiable"]:
             most = 0
         elif group["foreach"] is None and self.params[0].device.type == "cpu":
-            most = CACHED
+            most = _CACHED
         first, elements = 0, 0
         for index, size in enumerate(sizes):
             if index > first and elements + size > most:
@@ -75,7 +71,7 @@ class Batch:
 
 
 def batched(active: list[Active]) -> list[Batch]:
-    """Share out into batches."""
+    """Return the batches that together hold all parameters with a gradient."""
     batches = []
     for group, params, grads, states in active:
         kinds: dict[Any, list[int]] = {}
@@ -94,21 +90,27 @@ def batched(active: list[Active]) -> list[Batch]:
 
 
 def sums_of_squares(tensors: list[Tensor]) -> Tensor:
-    """The sum of squares of each tensor, in float32 at least, as a vector."""
+    """Return the sum of squares of each tensor, in float32 or float64, as a vector."""
     dtype = precise(tensors[0].dtype)
     if tensors[0].device.type == "cpu" and dtype == torch.float32:
-        tensors = [tensor if tensor.numel() <= ACCURATE else _norms_of_parts(tensor) for tensor in tensors]
+        tensors = [tensor if tensor.numel() <= _ACCURATE else _norms_of_parts(tensor) for tensor in tensors]
     norms = torch._foreach_norm(tensors, 2, dtype)
     return torch.stack(norms).square()
 
 
 def precise(dtype: torch.dtype) -> torch.dtype:
-    """The type to take sums in."""
+    """Return the type to sum in."""
     return torch.float64 if dtype in (torch.float64, torch.complex128) else torch.float32
 
 
-def mean_of(sums_and_counts: Iterable[tuple[Tensor, int]], process_group: Any) -> Tensor:
-    """The mean over all the elements of several sums, and over the processes of a group if there is one.
+def mean_of(
+    sums_and_counts: Iterable[tuple[Tensor, int]], process_group: "torch.distributed.ProcessGroup | None"
+) -> Tensor:
+    """Return the mean over all elements, and over the processes of a group if there is one.
+
+    Args:
+        sums_and_counts: sums of elements, and of how many.
+        process_group: processes that have other elements.
 
     Returns:
         0-dimensional; NaN where a sum is infinite, so that an overflow is seen at once.
@@ -127,8 +129,8 @@ def mean_of(sums_and_counts: Iterable[tuple[Tensor, int]], process_group: Any) -
     return both[0] / both[1].clamp_min(1)
 
 
-def refuse_unseen_shards(process_group: Any) -> None:
-    """Raise where ZeroRedundancyOptimizer makes an optimizer of a part of the parameters, and nobody says so.
+def refuse_unseen_shards(process_group: "torch.distributed.ProcessGroup | None") -> None:
+    """Raise if ZeroRedundancyOptimizer makes this optimizer for a part of the parameters, and no group is given.
 
     Raises:
         ValueError: there is no process group to take the mean over all parts.
@@ -147,8 +149,8 @@ def refuse_unseen_shards(process_group: Any) -> None:
         frame = frame.f_back
 
 
-def plain(tensor: Tensor) -> Tensor:
-    """The tensor as real numbers and, of a sharded one, the shard at hand; it shares their memory."""
+def _local_real(tensor: Tensor) -> Tensor:
+    """Return the local shard, viewed as real; it shares the tensor's memory."""
     return as_real(tensor.to_local() if _is_sharded(tensor) else tensor)
 
 
@@ -162,7 +164,7 @@ def _placed_as(param: Tensor, grad: Tensor) -> Tensor:
     return grad.resolve_conj()
 
 
-def _shard_groups(param: Tensor) -> list[Any]:
+def _shard_groups(param: Tensor) -> "list[torch.distributed.ProcessGroup]":
     if not _is_sharded(param):
         return []
     mesh = param.device_mesh
@@ -173,4 +175,4 @@ def _norms_of_parts(tensor: Tensor) -> Tensor:
     if tensor.dim() > 1 and tensor.shape[0] >= 16:
         norms: Tensor = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())))
         return norms
-    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), ACCURATE // 8), 2, torch.float32))
+    return torch.stack(torch._foreach_norm(torch.split(tensor.reshape(-1), _ACCURATE // 8), 2, torch.float32))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from adai.optim.adamlike import AdamLike, roots
+from adai.optim.adamlike import AdamLike, _roots
 from adai.optim.base import Requirement
 
 __all__ = ["Padam"]
@@ -72,7 +72,7 @@ class Padam(AdamLike):
 
     def _denominators(self, states: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
         torch._foreach_maximum_(states["max_exp_avg_sq"], states["exp_avg_sq"])
-        denominators = roots(states["max_exp_avg_sq"], group["eps"])
+        denominators = _roots(states["max_exp_avg_sq"], group["eps"])
         torch._foreach_pow_(denominators, 2 * group["partial"])
         return denominators
 

@@ -26,7 +26,7 @@ class Spec:
         scale: `smoke`, `laptop`, `colab` or `paper`; results are compared within one scale only.
         dataset: a name in `adai.data.DATASETS`.
         model: a name in `adai.models.MODELS`.
-        optimizer: a name in `adai.optim.OPTIMIZERS`.
+        optimizer: a name in `adai.optim.CATALOGUE`.
         hyperparameters: the optimizer's keyword arguments, `lr` among them.
         seed: every random choice of the run follows from it.
         epochs: passes over the training set.

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from adai import data, records
 from adai.data.augment import TrainingInputs
 from adai.models import MODELS, memory_format
-from adai.optim import OPTIMIZERS
+from adai.optim import CATALOGUE, create
 from adai.records import FIRST_STEPS, RecordError, Spec
 
 EVALUATION_BATCH = 1000
@@ -63,7 +63,7 @@ class Run:
             raise RecordError(f"{name} is too narrow to be compiled on a CPU: leave --compile out")
         self.model.to(device=device, memory_format=self.format)  # type: ignore[call-overload]  # not in torch's stubs
         self.network = self._network()
-        self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), **spec.hyperparameters)
+        self.optimizer = create(spec.optimizer, self.model.parameters(), **spec.hyperparameters)
         milestones = [round(fraction * spec.epochs) for fraction in spec.milestones]
         self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, milestones, gamma=spec.lr_factor)
         self.dtype = _autocast_dtype(spec, self.device)
@@ -198,7 +198,7 @@ class Run:
 
 def _require_known(spec: Spec) -> None:
     """Raise `RecordError` unless the names of a spec exist, and it has `bptt` exactly if it is on a text."""
-    for kind, names in (("dataset", data.DATASETS), ("model", MODELS), ("optimizer", OPTIMIZERS)):
+    for kind, names in (("dataset", data.DATASETS), ("model", MODELS), ("optimizer", CATALOGUE)):
         if (name := getattr(spec, kind)) not in names:
             raise RecordError(f"no {kind} is called {name!r}; there are {', '.join(names)}")
     if (spec.bptt is not None) != (spec.dataset in data.TEXTS):

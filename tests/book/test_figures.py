@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from adai.book.figures import GREY, OPTIMIZER, rounded
+from adai.book.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, optimizer_colour, rounded
+from adai.optim import CATALOGUE
 
 WHITE, DARK = "#ffffff", "#14181e"  # the theme's two grounds
 
@@ -21,7 +22,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-@pytest.mark.parametrize("colour", [*OPTIMIZER.values(), GREY])
+@pytest.mark.parametrize("colour", sorted({entry.colour for entry in CATALOGUE.values()} | {GREY}))
 @pytest.mark.parametrize("ground", [WHITE, DARK])
 def test_lines_reach_three_to_one_on_both_grounds(colour, ground):
     assert contrast(colour, ground) >= 3
@@ -33,5 +34,12 @@ def test_rounded_keeps_four_digits_zero_and_gaps():
     assert rounded(values) == pytest.approx(expected, rel=1e-12, nan_ok=True)
 
 
-def test_each_optimizer_of_table_1_has_a_colour_of_its_own():
-    assert len(OPTIMIZER) == len(set(OPTIMIZER.values())) == 10
+def test_no_two_optimizers_share_a_colour():
+    entries = {entry.optimizer: entry for entry in CATALOGUE.values()}  # AdaiS is AdaiW
+    colours = [optimizer_colour(entry.label) for entry in entries.values()]
+    assert len({GREY, *colours}) == 1 + len(colours)
+
+
+def test_the_four_shown_most_have_the_palettes_colours():
+    four = [optimizer_colour(label) for label in ("SGD M", "Adai", "Adam", "AdaiW")]
+    assert four == [BLUE, ORANGE, GREEN, PURPLE]

@@ -1,27 +1,16 @@
-"""Any order of calls, over any shapes, types and groups, leaves every parameter where the plain reference has it."""
+"""Any order of calls, over any shapes, types and groups, leaves every parameter where the reference has it."""
 
 import copy
-import io
 
-import numpy as np
 import torch
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
+from adai.optim import reference
+from adai.optim.catalogue import OURS
+from tests.optim.problems import through_a_file
 
-from . import reference
-
-ADAM = {"betas": (0.9, 0.999), "eps": 1e-3}
-OURS = {
-    Adai: ({"eps": 1e-3}, None),
-    AdaiW: ({"eps": 1e-3}, None),
-    AdaiV2: ({"eps": 1e-3, "dampening": 0.5}, None),
-    AdaBound: ({**ADAM, "final_lr": 0.1, "gamma": 0.1}, reference.adabound),
-    Padam: ({**ADAM, "partial": 0.2}, reference.padam),
-    Yogi: ({**ADAM, "initial_accumulator": 0.01}, reference.yogi),
-}
 PATHS = [{}, {"foreach": True}, {"foreach": False}, {"capturable": True}]
 seeds = st.integers(0, 2**32 - 1)
 rates = st.floats(1e-3, 1.0)
@@ -36,7 +25,7 @@ class CallOrders(RuleBasedStateMachine):
     """An optimizer of ours beside its reference, which knows nothing but gradients and hyperparameters."""
 
     @initialize(
-        kind=st.sampled_from(list(OURS)),
+        entry=st.sampled_from(list(OURS.values())),
         path=st.sampled_from(PATHS),
         maximize=st.booleans(),
         first=st.lists(tensors, min_size=1, max_size=3),
@@ -44,9 +33,9 @@ class CallOrders(RuleBasedStateMachine):
         weight_decay=decays,
         seed=seeds,
     )
-    def begin(self, kind, path, maximize, first, lr, weight_decay, seed):
-        self.kind, (self.options, self.rule) = kind, OURS[kind]
-        self.made = {**self.options, **path, "maximize": maximize}
+    def begin(self, entry, path, maximize, first, lr, weight_decay, seed):
+        self.entry = entry
+        self.made = {**entry.inputs[1], **path, "maximize": maximize}
         self.params, self.expected, self.decays, self.moved = [], [], [], 1.0
         self.optimizer = None
         self.add_group(first, lr, weight_decay, seed)
@@ -57,19 +46,12 @@ class CallOrders(RuleBasedStateMachine):
         params = [torch.nn.Parameter(torch.randn(shape, dtype=dtype, generator=generator)) for shape, dtype in new]
         group = {"params": params, "lr": lr, "weight_decay": weight_decay}
         if self.optimizer is None:
-            self.optimizer = self.kind([group], **self.made)
+            self.optimizer = self.entry.optimizer([group], **self.made)
         else:
             self.optimizer.add_param_group(group)
         for param in params:
             self.params.append(param)
-            self.expected.append(self.reference_of(param, lr, weight_decay))
-
-    def reference_of(self, param, lr, weight_decay):
-        theta = numbers(param)
-        hyperparameters = dict(self.options) if self.rule is None else {}
-        one = reference.Parameter(theta, lr=lr, weight_decay=weight_decay, **hyperparameters)
-        one.first_lr = lr
-        return one
+            self.expected.append(reference.Parameter(real(param), lr, weight_decay, self.entry.inputs[1]))
 
     @rule(seed=seeds, scale=st.floats(1e-2, 1e2), present=st.integers(0, 2**8 - 1))
     def backward(self, seed, scale, present):
@@ -106,32 +88,18 @@ class CallOrders(RuleBasedStateMachine):
         for param, grad in zip(self.params, before, strict=True):
             assert (param.grad is None) if grad is None else torch.equal(param.grad, grad)
         sign = -1 if self.made["maximize"] else 1
-        gradients = [None if grad is None else sign * numbers(grad) for grad in before]
-        if self.rule is None:
-            reference.adai_step(self.expected, gradients, decoupled=self.kind is not Adai)
-        else:
-            for one, gradient in zip(self.expected, gradients, strict=True):
-                if gradient is not None:
-                    self.follow(one, gradient)
-        self.moved = max([self.moved, *(np.abs(one.theta).max(initial=0) for one in self.expected)])
-
-    def follow(self, one, gradient):
-        one.gradients.append(gradient + one.weight_decay * one.theta)
-        options = dict(self.options)
-        if self.kind is AdaBound:
-            options["final_lr"] *= one.lr / one.first_lr
-        one.theta = one.theta - self.rule(one.gradients, one.lr, **options)
+        gradients = [None if grad is None else sign * real(grad) for grad in before]
+        reference.step(self.entry.rule, self.expected, gradients, self.entry.decoupled_weight_decay)
+        sizes = [one.theta.abs().max().item() for one in self.expected if one.theta.numel()]
+        self.moved = max([self.moved, *sizes])
 
     @rule(through_file=st.booleans())
     def resume(self, through_file):
         saved = self.optimizer.state_dict()
         if through_file:
-            file = io.BytesIO()
-            torch.save(saved, file)
-            file.seek(0)
-            saved = torch.load(file, weights_only=True)
+            saved = through_a_file(saved)
         groups = [{"params": group["params"]} for group in self.optimizer.param_groups]
-        self.optimizer = self.kind(groups, lr=0.5, **self.made)
+        self.optimizer = self.entry.optimizer(groups, lr=0.5, **self.made)
         self.optimizer.load_state_dict(copy.deepcopy(saved))
 
     @precondition(lambda self: len(self.params) < 8)
@@ -149,19 +117,14 @@ class CallOrders(RuleBasedStateMachine):
             return
         exact = all(param.dtype != torch.float32 for param in self.params)
         for param, one in zip(self.params, self.expected, strict=True):
-            np.testing.assert_allclose(
-                numbers(param),
-                one.theta,
-                rtol=0,
-                atol=(1e-11 if exact else 3e-5) * self.moved,
-                err_msg=self.kind.__name__,
-            )
+            tolerance = (1e-11 if exact else 3e-5) * self.moved
+            torch.testing.assert_close(real(param), one.theta, rtol=0, atol=tolerance, msg=self.entry.label)
 
 
-def numbers(tensor):
-    """As float64 NumPy; a complex tensor with a further dimension for its two parts."""
+def real(tensor):
+    """A copy in float64; a complex tensor has a further dimension for its two parts."""
     tensor = tensor.detach()
-    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).double().numpy().copy()
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).to(torch.float64, copy=True)
 
 
 CallOrders.TestCase.settings = settings(

@@ -5,20 +5,12 @@ import copy
 import pytest
 import torch
 
-from adai import AdaBound, Adai, AdaiV2, AdaiW, Padam, Yogi
+from tests.optim.problems import assert_close, each_of_ours, each_with_fused, start
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
-OURS = pytest.mark.parametrize("optimizer", [Adai, AdaiW, AdaiV2, AdaBound, Padam, Yogi])
-SHAPES = [(), (1,), (7,), (3, 4), (2, 3, 2, 2), (130, 150)]
-
-
-def start(device, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(0)
-    values = [torch.randn(shape, dtype=torch.float64, generator=generator) for shape in SHAPES]
-    return [torch.nn.Parameter(value.to(device, dtype)) for value in values]
 
 
 def feed(params, step):
@@ -38,58 +30,53 @@ def train(params, optimizer, steps):
     return params
 
 
-def assert_equal(ours, theirs, tolerance):
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one.detach().cpu(), other.detach().cpu(), rtol=tolerance, atol=tolerance)
-
-
-@OURS
+@each_of_ours
 @pytest.mark.parametrize("path", [{}, {"foreach": True}, {"foreach": False}, {"capturable": True}], ids=str)
-def test_a_gpu_gives_the_result_of_the_cpu(optimizer, path):
-    theirs, ours = start("cpu"), start("cuda")
-    train(theirs, optimizer(theirs, weight_decay=0.1), range(10))
-    train(ours, optimizer(ours, weight_decay=0.1, **path), range(10))
-    assert_equal(ours, theirs, 1e-12)
+def test_a_gpu_gives_the_result_of_the_cpu(entry, path):
+    theirs, ours = start(), start(device="cuda")
+    train(theirs, entry.optimizer(theirs, weight_decay=0.1), range(10))
+    train(ours, entry.optimizer(ours, weight_decay=0.1, **path), range(10))
+    assert_close(ours, theirs, 1e-12)
 
 
-@pytest.mark.parametrize("optimizer", [Adai, AdaiW, AdaiV2])
-def test_the_compiled_step_gives_the_same_result(optimizer):
-    fused, plain = start("cuda", torch.float32), start("cuda", torch.float32)
-    train(fused, optimizer(fused, fused=True), range(5))
-    train(plain, optimizer(plain), range(5))
-    assert_equal(fused, plain, 1e-4)
+@each_with_fused
+def test_the_compiled_step_gives_the_same_result(entry):
+    fused, plain = start(torch.float32, device="cuda"), start(torch.float32, device="cuda")
+    train(fused, entry.optimizer(fused, fused=True), range(5))
+    train(plain, entry.optimizer(plain), range(5))
+    assert_close(fused, plain, 1e-4)
 
 
-@OURS
-def test_parameters_on_both_devices_train_as_on_one(optimizer):
-    one, both = start("cpu"), start("cpu")
+@each_of_ours
+def test_parameters_on_both_devices_train_as_on_one(entry):
+    one, both = start(), start()
     both[1::2] = [torch.nn.Parameter(param.detach().cuda()) for param in both[1::2]]
     for params in (one, both):
-        train(params, optimizer(params), range(5))
-    assert_equal(both, one, 1e-12)
+        train(params, entry.optimizer(params), range(5))
+    assert_close(both, one, 1e-12)
 
 
-@OURS
+@each_of_ours
 @pytest.mark.parametrize("options", [{}, {"capturable": True}, {"capturable": True, "lr": "tensor"}], ids=str)
-def test_a_step_does_not_wait_for_the_device(optimizer, options):
+def test_a_step_does_not_wait_for_the_device(entry, options):
     options = {name: torch.tensor(0.1, device="cuda") if name == "lr" else value for name, value in options.items()}
-    params = start("cuda")
-    torch_optimizer = optimizer(params, **options)
-    train(params, torch_optimizer, range(2))
+    params = start(device="cuda")
+    optimizer = entry.optimizer(params, **options)
+    train(params, optimizer, range(2))
     feed(params, 2)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        torch_optimizer.step()
+        optimizer.step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
-@OURS
-def test_a_cuda_graph_may_contain_the_step(optimizer):
-    captured, plain = start("cuda"), start("cuda")
+@each_of_ours
+def test_a_cuda_graph_may_contain_the_step(entry):
+    captured, plain = start(device="cuda"), start(device="cuda")
     lr = torch.tensor(0.1, device="cuda", dtype=torch.float64)
-    one = optimizer(captured, lr=lr, capturable=True)
-    other = optimizer(plain, lr=0.1)
+    one = entry.optimizer(captured, lr=lr, capturable=True)
+    other = entry.optimizer(plain, lr=0.1)
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -105,17 +92,17 @@ def test_a_cuda_graph_may_contain_the_step(optimizer):
         feed(captured, step)
         graph.replay()
     train(plain, other, range(3, 6))
-    assert_equal(captured, plain, 1e-12)
+    assert_close(captured, plain, 1e-12)
 
 
-@OURS
-def test_a_state_of_the_gpu_resumes_on_the_cpu(optimizer):
-    params = start("cuda")
-    on_gpu = optimizer(params)
+@each_of_ours
+def test_a_state_of_the_gpu_resumes_on_the_cpu(entry):
+    params = start(device="cuda")
+    on_gpu = entry.optimizer(params)
     train(params, on_gpu, range(5))
     moved = [torch.nn.Parameter(param.detach().cpu()) for param in params]
-    on_cpu = optimizer(moved)
+    on_cpu = entry.optimizer(moved)
     on_cpu.load_state_dict(copy.deepcopy(on_gpu.state_dict()))
     train(params, on_gpu, range(5, 8))
     train(moved, on_cpu, range(5, 8))
-    assert_equal(moved, params, 1e-12)
+    assert_close(moved, params, 1e-12)

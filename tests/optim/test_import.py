@@ -1,9 +1,12 @@
-"""What importing the package loads, each case in a fresh interpreter."""
+"""What the package offers, and what importing it loads, each case in a fresh interpreter."""
 
+import importlib.metadata
 import subprocess
 import sys
 
 import pytest
+
+import adai
 
 HEAVY = ["sympy", "matplotlib", "sklearn", "scipy", "pandas"]
 
@@ -37,3 +40,10 @@ def test_a_training_step_loads_torch_and_no_other_heavy_package():
 def test_optimizers_need_nothing_else_of_ours():
     ours = {name for name in loaded_by(TRAINING_STEP) if name.partition(".")[0] == "adai"}
     assert {name for name in ours if not name.startswith("adai.optim")} == {"adai"}
+
+
+def test_the_package_lists_what_it_offers():
+    assert set(adai.__all__) <= set(dir(adai))
+    assert adai.__version__ == importlib.metadata.version("adai")
+    with pytest.raises(AttributeError, match=r"no attribute 'Adam'.*Adai"):
+        _ = adai.Adam

@@ -13,7 +13,8 @@ import torch.distributed.fsdp
 import torch.multiprocessing as mp
 from torch import nn
 
-from adai import AdaBound, Adai, AdaiW, Padam, Yogi
+from adai import Adai
+from adai.optim.catalogue import OURS
 
 FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public from torch 2.6 on
 STEPS = 20
@@ -129,7 +130,7 @@ def with_zero(optimizer, rank):
 
     network = nn.parallel.DistributedDataParallel(model())
     kind, options = optimizer.func, optimizer.keywords
-    if issubclass(kind, Adai):
+    if OURS[kind.__name__].takes("mean_over"):
         options = options | {"mean_over": dist.group.WORLD}
     sharded = ZeroRedundancyOptimizer(network.parameters(), kind, **options)
     train(network, sharded, range(STEPS), rank)
@@ -147,13 +148,7 @@ def with_zero_unaware(rank):
 
 
 WORKS = [with_ddp, with_fsdp, with_fsdp_resumed, with_zero]
-OPTIMIZERS = {
-    "Adai": partial(Adai, lr=0.1, weight_decay=0.01),
-    "AdaiW": partial(AdaiW, lr=0.1),
-    "AdaBound": partial(AdaBound, lr=0.01, gamma=0.1),
-    "Padam": partial(Padam, lr=0.01),
-    "Yogi": partial(Yogi, lr=0.01),
-}
+OPTIMIZERS = {label: partial(entry.optimizer, lr=0.01, **entry.inputs[1]) for label, entry in OURS.items()}
 
 
 @pytest.mark.parametrize("work", [work.__name__ for work in WORKS])
