@@ -23,7 +23,7 @@ PARTICLES, BATCH = 100, 10
 
 
 def with_numpy(loss: StyblinskiTang, rule: Rule, steps: int) -> None:
-    """The same work as one would write it in NumPy, all particles at once."""
+    """Simulate the same as one would write it in NumPy, all particles at once."""
     rng, n, root = np.random.default_rng(0), loss.data.shape[1], loss.k**0.5
     u = np.full((PARTICLES, n), loss.BOTTOM)
     m, v, fresh, power1, power2 = np.zeros_like(u), np.zeros_like(u), np.ones_like(u), 1.0, 1.0
@@ -48,7 +48,7 @@ def with_numpy(loss: StyblinskiTang, rule: Rule, steps: int) -> None:
 
 
 def seconds(work, *arguments) -> float:
-    """How long a call takes."""
+    """Return how many seconds a call takes."""
     begin = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - begin

@@ -31,19 +31,19 @@ EVALUATED = 3000
 
 
 def spec(optimizer: str) -> Spec:
-    """The paper's settings, with the one learning rate that it prints."""
+    """Return the paper's settings, with the one learning rate that it prints."""
     at_paper = next(iter(language.runs("paper").values()))
     hyperparameters = {name: setting.value for name, setting in settings(optimizer, "ptb").items()}
     return replace(at_paper, optimizer=optimizer, hyperparameters=hyperparameters, seed=0)
 
 
 def clock(device: str) -> Callable[[], float]:
-    """Seconds: of this process on a CPU, of the wall on a GPU."""
+    """Return seconds: of this process on a CPU, of the wall on a GPU."""
     return time.process_time if device == "cpu" else time.perf_counter
 
 
 def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
-    """A run's first steps: its losses, the median seconds of a step, and how far it got."""
+    """Measure a run's first steps: its losses, the median seconds of a step, and how far it got."""
     run, now, times = LanguageRun(spec(optimizer), device), clock(device), []
     begin = torch.nn.utils.parameters_to_vector(run.model.parameters()).detach().clone()
     losses, epoch = [], run.epoch()
@@ -66,7 +66,7 @@ def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
 
 
 def text() -> dict[str, Any]:
-    """What the training text shows of its words to a step."""
+    """Return what the training text shows of its words to a step."""
     run = LanguageRun(spec("sgd"))
     words = [run.lanes[0][part].unique() for part in run.batches()]
     steps_with = torch.cat(words).bincount(minlength=run.model.embedding.num_embeddings)

@@ -97,7 +97,7 @@ FLOOR = {
 
 
 def prepared(name: str, grads: list[torch.Tensor], device: str) -> torch.optim.Optimizer:
-    """An optimizer that has made its first steps, on gradients that stay as they are."""
+    """Return an optimizer that has made its first steps, on gradients that stay as they are."""
     params = [torch.nn.Parameter(torch.zeros_like(grad)) for grad in grads]
     for param, grad in zip(params, grads, strict=True):
         param.grad = grad
@@ -124,7 +124,7 @@ def state_bytes(optimizer: torch.optim.Optimizer) -> int:
 
 
 def operations(name: str, optimizer: torch.optim.Optimizer) -> Operations | None:
-    """What a step dispatches; None where one call does what cannot be counted so."""
+    """Return what a step dispatches; None where one call does what cannot be counted so."""
     if "fused" in name:
         return None
     with Operations() as counted:
@@ -133,7 +133,7 @@ def operations(name: str, optimizer: torch.optim.Optimizer) -> Operations | None
 
 
 def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str, dict[str, Any]]:
-    """Times, ratios, state and operations of every optimizer on one list of shapes."""
+    """Return times, ratios, state and operations of every optimizer on one list of shapes."""
     elements = sum(torch.Size(shape).numel() for shape in shapes)
     generator = torch.Generator().manual_seed(0)
     grads = [0.01 * torch.randn(shape, generator=generator).to(device) for shape in shapes]

@@ -31,7 +31,7 @@ WORKERS = 2
 
 
 def ours(device: str) -> Run:
-    """Our loop's run, ready to train."""
+    """Return our loop's run, ready to train."""
     label = {"label": os.environ["ADAI_LABEL"]} if os.environ.get("ADAI_LABEL") else {}
     spec = Spec(
         experiment="benchmark",
@@ -51,7 +51,7 @@ def ours(device: str) -> Run:
 
 
 def step(run: Run, images: torch.Tensor, targets: torch.Tensor) -> float:
-    """One forward, backward and step, in the run's precision; returns the loss."""
+    """Take one step, forward and backward, in the run's precision, and return the loss."""
     with torch.autocast(run.device.type, run.dtype, enabled=run.dtype != torch.float32):
         outputs = run.model(images).float()
     loss = F.cross_entropy(outputs, targets)
@@ -62,13 +62,13 @@ def step(run: Run, images: torch.Tensor, targets: torch.Tensor) -> float:
 
 
 def compute(run: Run) -> Callable[[], float]:
-    """A step on a batch that is ready: what no loop can do without."""
+    """Return a step on a batch that is ready: what no loop can do without."""
     images = run.data.normalised(run.data.train_inputs[:BATCH_SIZE]).contiguous(memory_format=run.format)
     return partial(step, run, images, run.data.train_targets[:BATCH_SIZE])
 
 
 def usual_recipe(run: Run) -> Iterator[float]:
-    """Steps of the usual loop on the same network, with the usual loader."""
+    """Return steps of the usual loop on the same network, with the usual loader."""
     from PIL import Image
     from torchvision import transforms
 
@@ -100,7 +100,7 @@ def usual_recipe(run: Run) -> Iterator[float]:
 
 
 def fast_recipe(run: Run) -> Iterator[float]:
-    """Steps on the same network with airbench's loader: images on the GPU, augmented a whole epoch at once."""
+    """Return steps on the same network with airbench's loader: images on the GPU, augmented a whole epoch at once."""
     from airbench import CifarLoader
 
     with TemporaryDirectory() as home:
@@ -112,7 +112,7 @@ def fast_recipe(run: Run) -> Iterator[float]:
 
 
 def channels_last(run: Run) -> torch.Tensor:
-    """The training images as other libraries want them: (examples, height, width, channels), on the CPU."""
+    """Return the training images as other libraries want them: (examples, height, width, channels), on the CPU."""
     return run.data.train_inputs.permute(0, 2, 3, 1).contiguous().cpu()
 
 
@@ -160,7 +160,7 @@ def main() -> None:
 
 
 def spread(values: list[float], form: str) -> str:
-    """Median, and range, in words."""
+    """Return median and range in words."""
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 

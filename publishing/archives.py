@@ -59,16 +59,13 @@ def _files(path: Path) -> Iterable[Path]:
 
 
 def _pack(target: Path, root: Path, files: Iterable[Path]) -> None:
-    """Write files into a zip under `adai-book/`, with their paths below a folder; never a part of the zip."""
-    with atomic_write(target) as out:
-        write_zip(
-            out, ((f"adai-book/{file.relative_to(root).as_posix()}", file.read_bytes()) for file in sorted(files))
-        )
+    """Write files into a zip, under `adai-book/` with their paths below a folder."""
+    write_zip(target, ((f"adai-book/{file.relative_to(root).as_posix()}", file.read_bytes()) for file in sorted(files)))
 
 
 def write_zip(target: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write names and their contents into a zip whose bytes depend on nothing else."""
-    with ZipFile(target, "w") as archive:
+    """Write a zip, complete or not at all, whose bytes depend on its members' names and contents only."""
+    with atomic_write(target) as file, ZipFile(file, "w") as archive:
         for name, data in members:
             entry = ZipInfo(name)
             entry.external_attr = 0o644 << 16

@@ -148,4 +148,4 @@ def add_live_script(
     """Load the script that offers to run a page's cells, on the chapters of `live.CHAPTERS`."""
     if page in live.CHAPTERS and live.is_fetched():
         size = sum(file.stat().st_size for file in Path(app.outdir, "_static/live").iterdir())
-        app.add_js_file("live/live.js", loading_method="defer", **{"data-bytes": str(size)})
+        app.add_js_file("live/live.js", 500, "defer", **{"data-bytes": str(size)})

@@ -37,7 +37,7 @@ class Erratum:
     @property
     def verdict(self) -> str:
         """Return the worst verdict of its checks."""
-        return min((c["verdict"] for c in self.checks), key=_WORST_FIRST.index)
+        return min((str(check["verdict"]) for check in self.checks), key=_WORST_FIRST.index)
 
     @property
     def rank(self) -> tuple[int, bool, int]:

@@ -36,6 +36,8 @@ def _formatted_numbers() -> Iterator[None]:
 class _Absent:
     """Placeholder for a name whose package is missing; any use of it raises what the import raised."""
 
+    package: str
+
     def __init__(self, package: str) -> None:
         self.__dict__["package"] = package
 

@@ -94,8 +94,8 @@ def _require_hash(name: str, data: bytes, sha512: str) -> bytes:
 def _download_sympy(folder: Path, archive: Path) -> None:
     """Write SymPy and mpmath into one archive, without their tests."""
     (folder / "wheels.txt").write_text(WHEELS)
-    options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", folder, "-r", folder / "wheels.txt"]
-    subprocess.run([sys.executable, "-m", "pip", "download", "-qq", *options], check=True)
+    pip = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    subprocess.run([*pip, "--dest", folder, "-r", folder / "wheels.txt"], check=True)
     members = []
     for wheel in sorted(folder.glob("*.whl")):
         with ZipFile(wheel) as source:

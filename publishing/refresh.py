@@ -57,8 +57,9 @@ def rewrite_affected_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """
     if app.builder.format != "html":  # the same environment serves LaTeX, which writes all pages anyway
         return []
-    before, env.adai_shown = getattr(env, "adai_shown", {}), _shown_elsewhere(env)
-    if not before.items() <= env.adai_shown.items():
+    before, now = getattr(env, "adai_shown", {}), _shown_elsewhere(env)
+    env.adai_shown = now  # type: ignore[attr-defined]  # Sphinx keeps what extensions put there
+    if not before.items() <= now.items():
         return sorted(env.found_docs)
     indexed = env.domaindata["index"]["entries"]
     return [page for page in indexed if indexed[page]]  # Sphinx would drop their entries from the search

@@ -127,7 +127,7 @@ def test_a_chapter(tmp_path):
     tree = Tree(tmp_path, "Add a chapter")
     tree.write(CHAPTER, chapter(explorable=EXPLORE))
     tree.insert("_toc.yml", "      - file: book/start/toy\n", before="      - file: book/start/digits")
-    done = tree.python("-m", "publishing.notebooks")
+    done = tree.python("-m", "publishing.notebooks", CHAPTER)
     assert (done.returncode, done.stdout) == (0, f"{CHAPTER}: executed\n"), done.stderr
     tree.test("--nbval", "--nbval-current-env", CHAPTER, least=3)
     tree.test("tests/chapters", "-k", "toy or every_cell", least=8)

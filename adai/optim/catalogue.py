@@ -75,12 +75,12 @@ class Entry:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the class is of this package, not of torch."""
+        """Return whether the class is of this package, not of torch."""
         return isinstance(self.optimizer, type) and issubclass(self.optimizer, DenseOptimizer)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """The name and the default of each hyperparameter."""
+        """Return the name and the default of each hyperparameter."""
         arguments = inspect.signature(self.optimizer).parameters.values()
         return {one.name: one.default for one in arguments if one.name not in _NO_HYPERPARAMETERS}
 

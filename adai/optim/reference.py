@@ -75,7 +75,7 @@ def elementwise(move: Callable[..., Tensor]) -> Rule:
 
 
 def adai(parameters: list[Parameter]) -> list[Tensor]:
-    """Xie et al. (2022), Algorithms 2 and 3; AdaiV2's dampening is from ``adai_optim/adaiv2.py`` of its authors."""
+    """Return the moves of Xie et al. (2022), Algorithms 2 and 3; AdaiV2's dampening is from its authors' code."""
     v_hats = [corrected_mean(squares(p.gradients), p.hyperparameters["betas"][1]) for p in parameters]
     v_bar = torch.cat([v_hat.flatten() for v_hat in v_hats]).mean()
     ratios = [v_hat / v_bar if v_bar > 0 else torch.zeros_like(v_hat) for v_hat in v_hats]
@@ -83,7 +83,7 @@ def adai(parameters: list[Parameter]) -> list[Tensor]:
 
 
 def adai_move(p: Parameter, ratio: Tensor, betas: tuple[float, float], eps: float, dampening: float = 1.0) -> Tensor:
-    """How far one parameter moves, given its v_hat over the mean of all."""
+    """Return how far one parameter moves, given its v_hat over the mean of all."""
     p.beta1s.append((1 - betas[0] * ratio ** (1 / (3 - 2 * dampening))).clamp(0, 1 - eps))
     m, later = torch.zeros_like(p.theta), torch.ones_like(p.theta)  # `later`: the product of all later beta1
     for gradient, beta1 in zip(reversed(p.gradients), reversed(p.beta1s), strict=True):
@@ -96,29 +96,29 @@ def adai_move(p: Parameter, ratio: Tensor, betas: tuple[float, float], eps: floa
 
 
 def sgd(p: Parameter, momentum: float) -> Tensor:
-    """Polyak's heavy ball (1964): the velocity is a sum, not a mean."""
+    """Return the move of Polyak's heavy ball (1964): the velocity is a sum, not a mean."""
     t = len(p.gradients)
     return p.lr * torch.stack([momentum ** (t - s) * g for s, g in enumerate(p.gradients, start=1)]).sum(0)
 
 
 def adam(p: Parameter, betas: tuple[float, float], eps: float) -> Tensor:
-    """Kingma and Ba (2015), Algorithm 1."""
+    """Return the move of Kingma and Ba (2015), Algorithm 1."""
     return p.lr * corrected_mean(p.gradients, betas[0]) / (corrected_mean(squares(p.gradients), betas[1]).sqrt() + eps)
 
 
 def amsgrad(p: Parameter, betas: tuple[float, float]) -> Tensor:
-    """Reddi et al. (2018), Algorithm 2: no bias correction and no epsilon."""
+    """Return the move of Reddi et al. (2018), Algorithm 2: no bias correction and no epsilon."""
     return p.lr * mean(p.gradients, betas[0]) / largest_mean(squares(p.gradients), betas[1]).sqrt()
 
 
 def amsgrad_corrected(p: Parameter, betas: tuple[float, float], eps: float) -> Tensor:
-    """The same with Adam's bias corrections, the second after the maximum, as `torch.optim.Adam` documents it."""
+    """Return it with Adam's bias corrections, the second after the maximum, as `torch.optim.Adam` documents it."""
     v_hat = largest_mean(squares(p.gradients), betas[1]) / (1 - betas[1] ** len(p.gradients))
     return p.lr * corrected_mean(p.gradients, betas[0]) / (v_hat.sqrt() + eps)
 
 
 def radam(p: Parameter, betas: tuple[float, float], eps: float = 0.0, threshold: float = 4) -> Tensor:
-    """Liu et al. (2020), Algorithm 2: no epsilon, and rectified as soon as rho_t > 4."""
+    """Return the move of Liu et al. (2020), Algorithm 2: no epsilon, and rectified as soon as rho_t > 4."""
     t, (beta1, beta2) = len(p.gradients), betas
     m_hat = corrected_mean(p.gradients, beta1)
     rho_inf = 2 / (1 - beta2) - 1
@@ -130,20 +130,20 @@ def radam(p: Parameter, betas: tuple[float, float], eps: float = 0.0, threshold:
 
 
 def adabound(p: Parameter, betas: tuple[float, float], final_lr: float, gamma: float, eps: float) -> Tensor:
-    """Luo et al. (2019), Algorithm 2, with the bias corrections and epsilon of the authors' code, without 1/sqrt(t)."""
+    """Return the move of Luo et al. (2019), Algorithm 2, with their code's corrections, without 1/sqrt(t)."""
     t, limit = len(p.gradients), final_lr * p.lr / p.first_lr
     rates = adam_rate(p, betas) / (mean(squares(p.gradients), betas[1]).sqrt() + eps)
     return rates.clamp(limit * (1 - 1 / (gamma * t + 1)), limit * (1 + 1 / (gamma * t))) * mean(p.gradients, betas[0])
 
 
 def padam(p: Parameter, betas: tuple[float, float], partial: float, eps: float) -> Tensor:
-    """Chen and Gu (2018), Algorithm 1, with the bias corrections and epsilon of the authors' code."""
+    """Return the move of Chen and Gu (2018), Algorithm 1, with bias corrections and epsilon of their code."""
     root = largest_mean(squares(p.gradients), betas[1]).sqrt() + eps
     return adam_rate(p, betas) * mean(p.gradients, betas[0]) / root ** (2 * partial)
 
 
 def yogi(p: Parameter, betas: tuple[float, float], eps: float, initial_accumulator: float) -> Tensor:
-    """Zaheer et al. (2018), Algorithm 2, with the bias corrections of TensorFlow Addons, which starts v as here."""
+    """Return the move of Zaheer et al. (2018), Algorithm 2, with bias corrections and first v of TensorFlow Addons."""
     v = torch.full_like(p.theta, initial_accumulator)
     for square in squares(p.gradients):
         v = v - (1 - betas[1]) * torch.sign(v - square) * square

@@ -19,7 +19,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A built site, with what does not belong into its archive."""
+    """Return a built site, with files that do not belong in its archive."""
     for name in ("index.html", "_static/book.css", ".built", "downloads/adai-book.pdf", "_static/live/pyodide.mjs"):
         (tmp_path / "html" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "html" / name).write_text(name)
@@ -51,7 +51,7 @@ def test_a_site_that_was_not_built_is_refused_and_nothing_written(tmp_path: Path
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The notebooks' archive, unpacked."""
+    """Return the notebooks' archive, unpacked."""
     where = tmp_path_factory.mktemp("notebooks")
     archives.pack_notebooks(ROOT, where / "notebooks.zip")
     return unpacked(where / "notebooks.zip", where)

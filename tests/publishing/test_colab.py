@@ -15,7 +15,7 @@ from publishing import ROOT, address
 
 
 def checkout(to: Path) -> Path:
-    """The working tree's files as a repository of its own."""
+    """Copy the working tree's files into a repository of their own, and return it."""
     for path in address.project_files(ROOT):
         (to / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to / path.relative_to(ROOT))
@@ -60,7 +60,7 @@ def test_a_chapter_runs_alone_in_an_empty_folder_as_on_colab(tmp_path):
 
 
 def _kernel(folder: Path, python: Path) -> Path:
-    """A kernel called 'here' that runs another environment's Python."""
+    """Write a kernel called 'here' that runs another environment's Python, and return the folder that Jupyter needs."""
     spec = folder / "jupyter/kernels/here/kernel.json"
     spec.parent.mkdir(parents=True)
     command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]

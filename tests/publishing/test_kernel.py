@@ -101,7 +101,7 @@ print(json.dumps({{
 
 
 def verdicts(records: list[dict]) -> set[tuple[str, str, str]]:
-    """What was found of what; where SymPy writes a dot between factors changes by version."""
+    """Return each check's item, printed form and verdict, without the dots that SymPy places differently by version."""
     return {(record["id"], record["printed"].replace(r"\cdot ", ""), record["verdict"]) for record in records}
 
 

@@ -12,7 +12,7 @@ from publishing import ROOT, notebooks
 
 @pytest.fixture
 def draft(tmp_path, monkeypatch):
-    """A one-cell chapter in a checkout of its own."""
+    """Return a function that writes a chapter of given cells in a checkout of its own."""
     monkeypatch.setattr(notebooks, "ROOT", tmp_path)
     shutil.copy(ROOT / "_config.yml", tmp_path)
 

@@ -99,7 +99,7 @@ def chapter() -> nbformat.NotebookNode:
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the LaTeX source of a small book."""
+    """Return a folder with the LaTeX source of a small book."""
     if not shutil.which("rsvg-convert"):
         pytest.skip("figures need rsvg-convert (Debian: apt install librsvg2-bin)")
     root = tmp_path_factory.mktemp("book")
