@@ -9,14 +9,9 @@ candidates, then one run each of Adam and Adai. Three properties were asked for:
 than 10,000 steps (Adai's longest memory is 1/eps = 1,000), and takes about five minutes on one core.
 """
 
-from typing import TYPE_CHECKING
-
 from adai.experiments.base import Fields
 from adai.optim import CATALOGUE, settings
 from adai.records import Spec
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack  # in typing since Python 3.11
 
 TABLE1 = ("adaiw", "adai", "sgd", "adam", "amsgrad", "adamw", "adabound", "padam", "yogi", "radam")
 LABELS = {name: CATALOGUE[name].label for name in TABLE1}
@@ -100,7 +95,7 @@ def spec(
     row: str = FIRST_ROW,
     *,
     label: str | None = None,
-    **changes: "Unpack[Fields]",
+    changes: Fields | None = None,
 ) -> Spec:
     """Return the spec of a run at a scale, with the paper's settings for CIFAR except what is given.
 
@@ -111,20 +106,20 @@ def spec(
         seed: of the run.
         row: one of `SIZES`.
         label: of CIFAR's files if they are not the published ones, as `adai.data.cifar.load` demands.
-        changes: other fields of the spec; `hyperparameters` and `dataset_options` are merged with the usual ones.
+        changes: other fields of the spec; `hyperparameters` and `dataset_options` change only what they name.
     """
     size = SIZES[row][scale]
     values = {name: setting.value for name, setting in settings(optimizer, "cifar").items()}
-    hyperparameters = values | changes.pop("hyperparameters", {})
-    options = size.get("dataset_options", {}) | changes.pop("dataset_options", {})
+    changes = changes or {}
+    options = size.get("dataset_options", {}) | changes.get("dataset_options", {})
     if label and size["dataset"].startswith("cifar"):
         options |= {"label": label}
     fields: Fields = {
         "batch_size": BATCH_SIZE,
         **size,
-        "dataset_options": options,
-        "hyperparameters": hyperparameters,
         **changes,
+        "dataset_options": options,
+        "hyperparameters": values | changes.get("hyperparameters", {}),
     }
     return Spec(experiment=experiment, scale=scale, optimizer=optimizer, seed=seed, **fields)
 

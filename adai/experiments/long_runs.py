@@ -50,9 +50,7 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
             0,
             row,
             label=given.label,
-            hyperparameters={"lr": lr},
-            epochs=epochs,
-            milestones=(),
+            changes={"hyperparameters": {"lr": lr}, "epochs": epochs, "milestones": ()},
         )
         for name, (optimizer, lr) in RUNS.items()
     }

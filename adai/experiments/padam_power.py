@@ -57,7 +57,7 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
 
 def _spec(scale: str, power: float, lr: float, seed: int, label: str | None, **options: Any) -> Spec:
     changes: Fields = {"hyperparameters": {"partial": power, "lr": lr}, "dataset_options": options}
-    return images.spec("power", scale, "padam", seed, label=label, **changes)
+    return images.spec("power", scale, "padam", seed, label=label, changes=changes)
 
 
 def load_records(scale: str, folder: Path | None = None) -> list[Record]:

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from adai.experiments import choosing, images
-from adai.experiments.base import NOTHING, Inputs
+from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.experiments.comparison import Table
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
@@ -54,9 +54,11 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
 
 
 def _spec(scale: str, label: str | None, optimizer: str, factor: float, decay: float) -> Spec:
-    changes = hyperparameters(optimizer, factor, decay)
-    held_out = {"holdout": images.HELD_OUT}
-    return images.spec("rates", scale, optimizer, SEED, label=label, hyperparameters=changes, dataset_options=held_out)
+    changes: Fields = {
+        "hyperparameters": hyperparameters(optimizer, factor, decay),
+        "dataset_options": {"holdout": images.HELD_OUT},
+    }
+    return images.spec("rates", scale, optimizer, SEED, label=label, changes=changes)
 
 
 def _by_factor(errors: Errors, optimizer: str) -> dict[float, float]:

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from adai.experiments import images, table1
-from adai.experiments.base import NOTHING, Inputs
+from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.experiments.comparison import Estimate, Table, estimate, learning_curves
 from adai.optim import settings
 from adai.records import Record, Spec, comparable
@@ -44,9 +44,9 @@ def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> di
         if optimizer in ("adai", *PAIRS.values()):
             found[f"{experiment}/{optimizer}/{seed}"] = spec
         if optimizer == "adai":
-            half = {"lr": images.round_product(settings("adai", "cifar")["lr"].value, 0.5)}
+            half: Fields = {"hyperparameters": {"lr": images.round_product(settings("adai", "cifar")["lr"].value, 0.5)}}
             found[f"{experiment}/adai-half/{seed}"] = images.spec(
-                experiment, scale, optimizer, int(seed), row, label=given.label, hyperparameters=half
+                experiment, scale, optimizer, int(seed), row, label=given.label, changes=half
             )
     return found
 

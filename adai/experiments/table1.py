@@ -39,7 +39,7 @@ def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> di
             seed,
             row,
             label=given.label,
-            keep_weights=optimizer in KEPT and scale in ("laptop", "colab"),
+            changes={"keep_weights": optimizer in KEPT and scale in ("laptop", "colab")},
         )
         for seed in range(SEEDS[scale] if scale in images.SIZES[row] else 0)
         for optimizer in images.LABELS

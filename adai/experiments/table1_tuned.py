@@ -8,7 +8,7 @@ made twice. The choices were made on a seed that is not among these, and without
 from pathlib import Path
 
 from adai.experiments import images, rates, table1
-from adai.experiments.base import NOTHING, Inputs
+from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.records import Record, Spec, comparable, load
 
 CHOICES = {"tuned": rates.chosen_rates, "tuned-grid": rates.chosen_cells}
@@ -36,8 +36,8 @@ def runs(scale: str, given: Inputs = NOTHING, experiment: str = "tuned") -> dict
         factor, decay = choices[optimizer]
         if (factor, decay) != (1, 1):
             folder = "tuned" if decay == 1 else "tuned-grid"
-            changes = rates.hyperparameters(optimizer, factor, decay)
-            spec = images.spec(folder, scale, optimizer, int(seed), label=given.label, hyperparameters=changes)
+            changes: Fields = {"hyperparameters": rates.hyperparameters(optimizer, factor, decay)}
+            spec = images.spec(folder, scale, optimizer, int(seed), label=given.label, changes=changes)
         found[f"{experiment}/{optimizer}/{seed}"] = spec
     return found
 

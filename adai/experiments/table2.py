@@ -19,7 +19,7 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
             optimizer,
             seed,
             label=given.label,
-            hyperparameters={"weight_decay": _weight_decay(optimizer)},
+            changes={"hyperparameters": {"weight_decay": _weight_decay(optimizer)}},
         )
         for seed in range(SEEDS.get(scale, 0))
         for optimizer in images.LABELS
