@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from adai import records
-from adai.experiments import registry
-from adai.experiments.base import Experiment, Inputs, Measured
+from adai.experiments.base import Inputs, Measured
 from adai.records import Measurement, Record, RecordError, Result, Spec
 
 CLEAR = "\x1b[2J\x1b[H"
@@ -42,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train a run or take a measurement that has no record; under torchrun, all of its processes train it together."""
+    from adai.experiments import registry
     from adai.running.sweep import train_and_save
     from adai.training.processes import process_group
 
@@ -65,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace, name: str) -> int:
     """Take one measurement, or all of an experiment, unless recorded, and return the exit code."""
+    from adai.experiments import registry
+
     experiment = registry.find_measured(name)
     with _output(arguments) as folder:
         specs = registry.measurements(name, arguments.scale, Inputs.at(folder))
@@ -83,6 +85,7 @@ def _measure(arguments: argparse.Namespace, name: str) -> int:
 
 def sweep(arguments: argparse.Namespace) -> int:
     """Train all runs of an experiment that have no record, side by side, and print the table."""
+    from adai.experiments import registry
     from adai.running.sweep import stages
     from adai.training.processes import interrupted_by_sigterm
 
@@ -136,8 +139,11 @@ def _train_all(
 
 def check(arguments: argparse.Namespace) -> int:
     """Repeat the first steps of every record, and report each record that does not agree."""
+    from adai.experiments import registry
+
     folder = records.default_folder()
-    names = [arguments.experiment] if arguments.experiment else sorted(p.name for p in folder.iterdir() if p.is_dir())
+    given = arguments.experiment and registry.find(arguments.experiment).name
+    names = [given] if given else sorted(path.name for path in folder.iterdir() if path.is_dir())
     good = bad = unchecked = 0
     for name in names:
         known = registry.known_specs(name, Inputs.at(folder))
@@ -165,6 +171,8 @@ def data(arguments: argparse.Namespace) -> int:
 
 def add(arguments: argparse.Namespace) -> int:
     """Check a record that was made elsewhere, and file it if it is good."""
+    from adai.experiments import registry
+
     folder = records.default_folder()
     record = records.read(arguments.file)
     path = records.path_of(record.spec, folder)
@@ -186,6 +194,7 @@ def ledger(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser; it lists no experiments and no data sets, which would have every command load torch."""
     parser = argparse.ArgumentParser(prog="adai", description="Runs, records and checks of the Adaptive Inertia book.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -202,8 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=run)
 
     command = commands.add_parser("sweep", parents=[training], help=sweep.__doc__, description=sweep.__doc__)
-    trained = [name for name, one in registry.EXPERIMENTS.items() if isinstance(one, Experiment)]
-    command.add_argument("experiment", choices=trained)
+    command.add_argument("experiment", help="its name, such as table1; an unknown name lists all of them")
     command.add_argument("--jobs", type=_jobs, help="runs side by side (default: one per core, or per GPU)")
     command.add_argument("--ray", action="store_true", help="train on the Ray cluster that RAY_ADDRESS names")
     command.set_defaults(command=sweep)
@@ -211,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("records", help="Check records, or add one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("check", help=check.__doc__, description=check.__doc__)
-    action.add_argument("experiment", nargs="?", choices=registry.EXPERIMENTS, help="only this one's")
+    action.add_argument("experiment", nargs="?", help="only this one's")
     action.set_defaults(command=check)
     action = actions.add_parser("add", help=add.__doc__, description=add.__doc__)
     action.add_argument("file", type=Path)
@@ -262,6 +270,8 @@ def _devices(arguments: argparse.Namespace) -> list[str]:
 def _faults(record: Record | Result, known: Mapping[str, Spec | Measurement], folder: Path) -> list[str]:
     """Return everything that is wrong with a record, a part of which is repeated."""
     if isinstance(record, Result):
+        from adai.experiments import registry
+
         experiment = registry.find_measured(record.spec.experiment)
         return records.faults(record, known=known, repeat=lambda result: experiment.repeat(result, folder))
     from adai.training import first_steps

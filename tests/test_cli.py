@@ -153,6 +153,9 @@ def test_add_refuses_a_dirty_record(book, good_record, tmp_path, capsys):
         ("records add missing.json", "missing.json cannot be read as a record"),
         ("sweep digits --scale paper", "digits has no runs at scale paper; it has smoke, laptop"),
         ("run nix/adai/0", "no experiment is called 'nix'"),
+        ("sweep nix", "no experiment is called 'nix'; there are digits, table1"),
+        ("sweep noise", "noise trains nothing: `adai run noise` measures it"),
+        ("records check nix", "no experiment is called 'nix'"),
     ],
 )
 def test_mistake_is_answered_in_one_line(book, capsys, command, message):
@@ -161,7 +164,7 @@ def test_mistake_is_answered_in_one_line(book, capsys, command, message):
     assert message in error and len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["sweep digits --jobs 0", "sweep nix", "run digits/adai/0 --scale huge", ""])
+@pytest.mark.parametrize("command", ["sweep digits --jobs 0", "run digits/adai/0 --scale huge", ""])
 def test_wrong_usage_is_refused(command, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(command.split())

@@ -20,6 +20,7 @@ def test_imports_point_downwards_and_run_in_no_circle():
     ("statement", "unwanted"),
     [
         ("import adai", "torch numpy sympy matplotlib"),
+        ("import adai.__main__", "torch numpy sympy matplotlib"),
         ("import adai.records", "torch numpy sympy matplotlib"),
         ("import adai.book.ledger", "torch numpy sympy matplotlib"),
         ("from adai.book.figures import INK", "torch numpy sympy matplotlib"),

@@ -87,6 +87,19 @@ def test_a_list_that_lacks_gradients_is_not_compiled():
 
 
 @needs_compiler
+def test_the_compiled_step_is_not_compiled_again_for_another_learning_rate():
+    params = start(torch.float32, [(2,), (3,)])
+    optimizer = Adai(params, lr=0.1, fused=True)
+    graphs = []
+    for lr in (0.1, 0.2, torch.tensor(0.3)):
+        optimizer.param_groups[0]["lr"] = lr
+        feed(params, 1)
+        optimizer.step()
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert len(set(graphs)) == 1
+
+
+@needs_compiler
 def test_the_compiled_step_takes_any_layout():
     def layouts(fused):
         params = start(torch.float32, [(80, 40, 5, 5), (300, 250)])
