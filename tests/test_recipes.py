@@ -82,7 +82,7 @@ def test_an_experiment(tmp_path):
     tree.insert("adai/experiments/registry.py", "    toy,\n", before=")\nfrom adai.experiments.base")
     row = '    Experiment("toy", toy.runs, toy.table),\n'
     tree.insert("adai/experiments/registry.py", row, before='    Measured("escape"')
-    tree.write("tests/experiments/test_toy.py", (TOYS / "test_toy.py").read_text())
+    tree.write("tests/experiments/test_toy.py", (TOYS / "toy_tests.py").read_text())
     tree.test("tests/experiments/test_walk.py", "tests/experiments/test_toy.py", "-k", "toy", least=2)
 
 
