@@ -12,6 +12,7 @@ from adai.records import Spec
 CHOICES = {"tuned": rates.chosen_rates, "tuned-grid": rates.chosen_cells}
 """By experiment, the function that chooses multiples of the paper's learning rate and weight decay."""
 
+
 def runs(scale: str, given: Inputs = NOTHING, experiment: str = "tuned") -> dict[str, Spec]:
     """Return the runs at one scale by name, seed by seed, of the optimizers that have chosen.
 

@@ -125,7 +125,7 @@ def test_a_tuned_run_differs_from_table_1s_in_the_rate_that_was_chosen(folder):
 def test_choices_are_read_from_the_folder_that_is_given_and_no_other(folder, tmp_path):
     choose(folder, "adai", 1)
     assert registry.specs("tuned", "laptop", Inputs(folder))
-    with pytest.raises(RecordError, match="tuned has no runs at scale laptop. It starts from records of rates"):
+    with pytest.raises(RecordError, match=r"tuned has no runs at scale laptop. It starts from records of rates"):
         registry.specs("tuned", "laptop", Inputs(tmp_path / "elsewhere"))
 
 
