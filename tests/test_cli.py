@@ -196,7 +196,7 @@ def test_runs_of_a_sweep_are_spread_over_the_devices(book, monkeypatch, command,
 
 def test_a_gpu_that_is_not_there_is_refused(book, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert main("sweep digits --device cuda".split()) == 2
+    assert main(["sweep", "digits", "--device", "cuda"]) == 2
     assert "--device cuda, but PyTorch sees no GPU here" in capsys.readouterr().err
 
 
