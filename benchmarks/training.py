@@ -117,7 +117,7 @@ def channels_last(run: Run) -> torch.Tensor:
 
 
 def milliseconds(work: Callable[[], object], steps: int) -> float:
-    """Time of one step, over so many; each ends by reading its loss, so nothing is left on the device."""
+    """Return the mean time of `steps` steps; each ends by reading its loss, so nothing is left on the device."""
     started = time.perf_counter()
     for _ in range(steps):
         work()

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from adai import records
 from adai.__main__ import CLEAR, main
 from adai.experiments import registry
 from adai.records import Record
+from adai.running import sweep
 from adai.training import train
 from tests import forks
 
@@ -169,6 +171,33 @@ def test_wrong_usage_is_refused(command, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(command.split())
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "gpus", "expected"),
+    [
+        ("sweep digits --jobs 3", 2, ["cpu"] * 3),
+        ("sweep digits --jobs 3 --device cuda", 2, ["cuda:0", "cuda:1", "cuda:0"]),
+        ("sweep table1 --scale colab", 2, ["cuda:0", "cuda:1"]),
+        ("sweep table1 --scale paper --jobs 1", 2, ["cuda:0"]),
+        ("sweep table1 --scale paper --jobs 2", 0, ["cpu"] * 2),
+        ("sweep table1 --scale paper --jobs 2 --device cpu", 2, ["cpu"] * 2),
+    ],
+)
+def test_runs_of_a_sweep_are_spread_over_the_devices(book, monkeypatch, command, gpus, expected):
+    """Small runs stay on the processor where a GPU is there, too."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    given = []
+    monkeypatch.setattr(sweep, "sweep", lambda missing, folder, devices: given.append(devices) or [])
+    assert main(command.split()) == 0
+    assert given[0] == expected
+
+
+def test_a_gpu_that_is_not_there_is_refused(book, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["sweep", "digits", "--device", "cuda"]) == 2
+    assert "--device cuda, but PyTorch sees no GPU here" in capsys.readouterr().err
 
 
 def test_records_are_read_without_torch():
