@@ -1,4 +1,4 @@
-"""The command line: `python -m adai run | sweep | records | data | ledger`."""
+"""The command line: `adai run | sweep | records | data | ledger`."""
 
 import argparse
 import os
