@@ -1,4 +1,4 @@
-"""The command line: `python -m adai run | sweep | records | data | ledger`."""
+"""The command line: `adai run | sweep | records | data | ledger`."""
 
 import argparse
 import os
@@ -15,6 +15,13 @@ from adai.records import Measurement, Record, RecordError, Result, Spec
 
 CLEAR = "\x1b[2J\x1b[H"
 """Empties a terminal."""
+EXTRAS = {
+    "theory": ("numba", "numpy", "scipy", "sympy"),
+    "experiments": ("PIL", "safetensors", "sklearn", "tqdm"),
+    "ray": ("ray",),
+    "book": ("IPython", "matplotlib", "yaml"),
+}
+"""The modules that each extra of the package brings by itself."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,11 +39,18 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] == "adai":
             raise
-        message = f"{error.name} is not installed; the package's extras 'experiments' and 'book' bring it"
+        message = _not_installed(error.name or "a module")
     except KeyboardInterrupt:
-        message = "stopped; every finished run has its record, the same command does the rest"
+        message = "stopped; each finished run has its record, and the same command goes on with the others"
     print(f"adai: error: {message}", file=sys.stderr)
     return 2
+
+
+def _not_installed(module: str) -> str:
+    """Return what to say of a module that is missing."""
+    top = module.split(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if top in modules), None)
+    return f"{top} is not installed" + (f"; this package's extra {extra!r} brings it" if extra else "")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         if rank > 0:
             return 0
         print(_line(arguments.run, record))
-        print(f"record: {path}" if arguments.keep else "a smoke run leaves no record; --out DIR keeps one")
+        print(f"record: {path}" if arguments.keep else "a smoke run is not recorded, except with --out DIR")
     return 0
 
 
@@ -162,7 +176,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def data(arguments: argparse.Namespace) -> int:
-    """Put a data set into the folder that ADAI_DATA names: download it, or decode the files of ImageNet there."""
+    """Put a data set into the folder that ADAI_DATA names: download it, or decode ImageNet's files, which lie there."""
     from adai.data import prepare
 
     print(f"{arguments.set} is in {prepare(arguments.set)}")
@@ -207,11 +221,13 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--compile", action="store_true", help="compile the model (torch.compile)")
 
     command = commands.add_parser("run", parents=[training], help=run.__doc__, description=run.__doc__)
-    command.add_argument("run", help="its name, such as digits/adai/0, or escape for all of its measurements")
+    command.add_argument(
+        "run", help="name of a run, such as digits/adai/0, or of an experiment that trains nothing, such as escape"
+    )
     command.set_defaults(command=run)
 
     command = commands.add_parser("sweep", parents=[training], help=sweep.__doc__, description=sweep.__doc__)
-    command.add_argument("experiment", help="its name, such as table1; an unknown name lists all of them")
+    command.add_argument("experiment", help="name of the experiment, such as table1; an unknown name lists all")
     command.add_argument("--jobs", type=_jobs, help="runs side by side (default: one per core, or per GPU)")
     command.add_argument("--ray", action="store_true", help="train on the Ray cluster that RAY_ADDRESS names")
     command.set_defaults(command=sweep)
@@ -219,19 +235,19 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("records", help="Check records, or add one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("check", help=check.__doc__, description=check.__doc__)
-    action.add_argument("experiment", nargs="?", help="only this one's")
+    action.add_argument("experiment", nargs="?", help="check the records of this experiment only")
     action.set_defaults(command=check)
     action = actions.add_parser("add", help=add.__doc__, description=add.__doc__)
     action.add_argument("file", type=Path)
     action.set_defaults(command=add)
 
     command = commands.add_parser("data", help=data.__doc__, description=data.__doc__)
-    command.add_argument("set", help="its name, such as cifar10; an unknown name lists all of them")
+    command.add_argument("set", help="name of the data set, such as cifar10; an unknown name lists all")
     command.set_defaults(command=data)
 
     command = commands.add_parser("ledger", help=ledger.__doc__, description=ledger.__doc__)
     command.add_argument("--json", action="store_true", help="print it as JSON")
-    command.add_argument("--part", choices=("theory", "experiments"), help="only this part")
+    command.add_argument("--part", choices=("theory", "experiments"), help="print this part only")
     command.set_defaults(command=ledger)
     return parser
 

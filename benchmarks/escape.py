@@ -1,6 +1,6 @@
 """Particle-steps per second of the escape simulator, beside vectorised NumPy and torch on the CPU.
 
-    NUMBA_NUM_THREADS=1 python benchmarks/escape.py [--rounds N] [--steps N]
+    NUMBA_NUM_THREADS=1 python -m benchmarks.escape [--rounds N] [--steps N]
 
 The work is Figure 5's: 100 particles in ten dimensions, minibatches of 10 out of 50,000 samples. One round times each
 engine on the same number of steps, at the sharpness where nobody leaves so soon, so that whatever else the machine does

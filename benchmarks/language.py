@@ -1,6 +1,6 @@
 """What the paper's language model costs at the paper's settings, and how far its one printed rate moves each optimizer.
 
-    python benchmarks/language.py [--out FILE.json] [--device cpu|cuda] [--steps N]
+    python -m benchmarks.language [--out FILE.json] [--device cpu|cuda] [--steps N]
 
 The LSTM of 14 million parameters on Penn Treebank (`ADAI_DATA`), batches of 20, truncation after 35 tokens, and the
 learning rate 0.001 for Adai, SGD with momentum and Adam alike. On a CPU, times are this process's own, of one thread,

@@ -1,6 +1,6 @@
 """How long a step of each optimizer takes, and what it takes: beside its peers, interleaved in one run.
 
-    python benchmarks/optimizers.py [--out FILE.json] [--device cpu|cuda] [--rounds N]
+    python -m benchmarks.optimizers [--out FILE.json] [--device cpu|cuda] [--rounds N]
 
 Every optimizer steps on the same gradients, in turn with its peer, so that whatever else the machine does meets both
 alike. Ratios are taken within a round. The table gives, for each list of tensors, the median time, the ratio
@@ -96,7 +96,7 @@ FLOOR = {
 }
 
 
-def prepared(name: str, grads: list[torch.Tensor], device: str) -> torch.optim.Optimizer:
+def start(name: str, grads: list[torch.Tensor], device: str) -> torch.optim.Optimizer:
     """Return an optimizer that has made its first steps, on gradients that stay as they are."""
     params = [torch.nn.Parameter(torch.zeros_like(grad)) for grad in grads]
     for param, grad in zip(params, grads, strict=True):
@@ -140,10 +140,10 @@ def measure(shapes: list[tuple[int, ...]], device: str, rounds: int) -> dict[str
     facts = {}
     for name, (_, peer) in OPTIMIZERS.items():
         started = time.perf_counter()
-        optimizer = prepared(name, grads, device)
+        optimizer = start(name, grads, device)
         first = time.perf_counter() - started
         # No more than two at a time: what lies untouched for long is slow to touch again.
-        pair = {peer: prepared(peer, grads, device)} if peer else {}
+        pair = {peer: start(peer, grads, device)} if peer else {}
         pair[name] = optimizer
         rounds_of = [{each: seconds(one, device) for each, one in pair.items()} for _ in range(rounds)]
         times = [one[name] for one in rounds_of]

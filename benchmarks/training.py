@@ -1,6 +1,6 @@
 """How much of an epoch is not forward, backward and step; and the training loop beside the usual recipe.
 
-    python benchmarks/training.py [--out FILE.json] [--device cpu|cuda] [--steps N] [--rounds N]
+    python -m benchmarks.training [--out FILE.json] [--device cpu|cuda] [--steps N] [--rounds N]
 
 ResNet-20 on CIFAR-10 in its published layout (`ADAI_DATA`; `ADAI_LABEL` for another copy), batches of 128, augmented
 as in the paper. The peer is the recipe that PyTorch's own examples use: pictures, torchvision's transforms, and a

@@ -14,7 +14,7 @@ from publishing.errata import book_errata
 
 
 def summarize_chapters(app: Sphinx) -> None:
-    """Keep in a file what some pages gather from all chapters; the file changes only when that does."""
+    """Write what some pages gather from all chapters to a file, unless it says so already."""
     root, summary = Path(app.srcdir), Path(app.doctreedir, "chapters.txt")
     try:
         found: object = book_errata(root)
@@ -51,9 +51,9 @@ def _shown_elsewhere(env: BuildEnvironment) -> dict[tuple[str, str], Any]:
 
 
 def rewrite_affected_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Return the pages to write beside those that were read: all, if something changed that pages show of each other.
+    """Return the pages to write besides those that were read: all if what pages show of each other has changed.
 
-    Something new changes no other page: a link to it would have made the last build fail.
+    What is new concerns no other page yet: a link to it would have made the last build fail.
     """
     if app.builder.format != "html":  # the same environment serves LaTeX, which writes all pages anyway
         return []

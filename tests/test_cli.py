@@ -91,7 +91,7 @@ def test_a_sweep_that_is_told_to_stop_saves_its_runs_and_leaves_nothing_behind(t
         time.sleep(0.1)
     tell(sweep.pid, signal.SIGTERM)
     _, errors = sweep.communicate(timeout=60)
-    assert sweep.returncode == 2 and "the same command does the rest" in errors
+    assert sweep.returncode == 2 and "the same command goes on" in errors
     assert len(list(tmp_path.glob("digits/.*.checkpoint"))) == 2
     deadline = time.monotonic() + 30
     with pytest.raises(ProcessLookupError):  # in the end nobody is left of its session
@@ -111,7 +111,7 @@ def test_run_that_has_a_record_is_skipped(tmp_path, capsys):
 
 def test_smoke_run_is_not_filed_in_the_book(book, capsys):
     assert main(["run", "digits/sgd/0", "--scale", "smoke"]) == 0
-    assert "leaves no record" in capsys.readouterr().out and not list(book.rglob("*"))
+    assert "is not recorded" in capsys.readouterr().out and not list(book.rglob("*"))
 
 
 def test_check_passes_a_true_record_and_finds_out_a_typed_one(book, good_record, capsys):
@@ -164,6 +164,24 @@ def test_mistake_is_answered_in_one_line(book, capsys, command, message):
     assert main(command.split()) == 2
     error = capsys.readouterr().err
     assert message in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("tqdm", "tqdm is not installed; this package's extra 'experiments' brings it"),
+        ("scipy.stats", "scipy is not installed; this package's extra 'theory' brings it"),
+        ("matplotlib.pyplot", "matplotlib is not installed; this package's extra 'book' brings it"),
+        ("antigravity", "antigravity is not installed"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch, capsys, module, message):
+    def find(name: str) -> None:
+        raise ModuleNotFoundError(name=module)
+
+    monkeypatch.setattr(registry, "find_trained", find)
+    assert main(["sweep", "digits"]) == 2
+    assert capsys.readouterr().err == f"adai: error: {message}\n"
 
 
 @pytest.mark.parametrize("command", ["sweep digits --jobs 0", "run digits/adai/0 --scale huge", ""])

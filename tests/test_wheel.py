@@ -15,6 +15,7 @@ import tomllib
 import yaml
 
 import adai
+from adai.__main__ import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -106,6 +107,13 @@ def packages(extra: str | None) -> set[str]:
         else:
             found.add(re.match(r"[\w-]+", requirement)[0])
     return found
+
+
+def test_the_command_knows_what_each_extra_brings():
+    extras = PROJECT["optional-dependencies"]
+    named = {extra: {DISTRIBUTION.get(module, module) for module in modules} for extra, modules in EXTRAS.items()}
+    brought = {extra: {re.match(r"[\w-]+", one)[0] for one in needed} - {"adai"} for extra, needed in extras.items()}
+    assert named == brought
 
 
 @pytest.mark.parametrize("part", BRINGS)

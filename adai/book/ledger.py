@@ -103,6 +103,6 @@ def main(as_json: bool = False, only: str | None = None) -> int:
     else:
         for e in listed:
             mutants = f"{e.mutants_rejected}/{e.mutants_tried}" if e.mutants_tried else ""
-            print(f"{e.id:8} {e.verdict:16} {'+'.join(e.kind):24} {mutants:8} {e.chapter}")
+            print(f"{e.id:8} {e.verdict:16} {'+'.join(e.kind):30} {mutants:8} {e.notebook}.ipynb")
         print(f"{sum(e.checked for e in listed)} of {len(listed)} items have a check")
     return int(not all(e.checked for e in listed))

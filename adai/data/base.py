@@ -73,7 +73,7 @@ def folder() -> Path:
 
 def how_to_fetch(name: str, directory: str) -> str:
     """Return the end of an error message: how to get the files of a data set, which lie in this directory."""
-    return f"python -m adai data {name} fetches it, or set ADAI_DATA to the folder that holds {directory}"
+    return f"adai data {name} fetches it, or set ADAI_DATA to the folder that holds {directory}"
 
 
 def read_file(path: Path, remedy: str) -> bytes:

@@ -53,7 +53,7 @@ def load(*, classes: int = CLASSES, size: int = SIZE) -> Data:
         ValueError: an option is out of its range.
     """
     usual = (classes, size) == (CLASSES, SIZE)
-    remedy = "python -m adai data imagenet" if usual else f"imagenet.decode(classes={classes}, size={size})"
+    remedy = "adai data imagenet" if usual else f"imagenet.decode(classes={classes}, size={size})"
     parts = [
         shards.read(home, _key(_files(part, classes)) if _source(part).exists() else None, remedy)
         for part, home in _homes(classes, size).items()

@@ -1,4 +1,4 @@
-"""How a learning rate is chosen: the best of some powers of ten, and of more while the best lies at an edge."""
+"""Choose a learning rate: the best of a grid of powers of ten, which grows while the best lies at its edge."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ def grid(start: Sequence[float], found: Mapping[float, float]) -> list[float]:
         found: the error, or perplexity, of each rate that has been tried.
 
     Returns:
-        Ascending. The last one or the first one may be new; a further one follows only once that has been tried.
+        Ascending. At most the first or the last has not been tried; the grid grows further once it has.
     """
     rates = list(start)
     while all(rate in found for rate in rates):
@@ -37,7 +37,7 @@ def chosen_rates(
     """Return the best rate of each optimizer whose whole `grid` has been tried.
 
     Args:
-        start: by optimizer, or whatever else chooses, the rates that are always tried.
+        start: by optimizer, or by another key, the rates that are always tried.
         found: by the same keys, the error of each rate that has been tried.
     """
     grids = {name: grid(rates, found[name]) for name, rates in start.items()}

@@ -52,7 +52,7 @@ class Batch:
         return sums
 
     def parts(self, compiled: bool = False) -> Iterator[slice]:
-        """Yield the tensors that move together: by default all on a GPU, and on a CPU as many as stay in its cache."""
+        """Yield slices of tensors to move together: by default all on a GPU, on a CPU as many as its cache holds."""
         group, sizes = self.group, [param.numel() for param in self.params]
         most = float("inf")
         if compiled:
@@ -109,8 +109,8 @@ def mean_of(
     """Return the mean over all elements, and over the processes of a group if there is one.
 
     Args:
-        sums_and_counts: sums of elements, and of how many.
-        process_group: processes that have other elements.
+        sums_and_counts: pairs of a sum, 0-dimensional, and the number of elements in it.
+        process_group: the processes that together hold all elements; None if this one does.
 
     Returns:
         0-dimensional; NaN where a sum is infinite, so that an overflow is seen at once.

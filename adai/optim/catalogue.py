@@ -50,15 +50,15 @@ class Entry:
     Attributes:
         optimizer: its class, with the arguments that make it this optimizer if there are any.
         label: its name in figures and tables; of ours, the class's name.
-        colour: its colour in figures, as ``#rrggbb``; no other optimizer has it.
+        colour: its colour in figures, as ``#rrggbb``; no other has it, but AdaiS has that of AdaiW, which it is.
         defaults_from: the source of the defaults.
         rule: its step in float64, written from the paper (`adai.optim.reference`).
         decoupled_weight_decay: whether weight decay leaves the gradient alone.
         inputs: two sets of all the arguments of the rule. Tests train with each, and with both as parameter groups. Of
             ours, they try every hyperparameter away from its default.
-        errors: of ours, arguments that raise a ValueError, each with a regular expression for its message; every
-            hyperparameter has one, but for lr and weight_decay, which all of ours check alike.
-        in_float16: what a float16 run needs to stay near a float32 run, such as an eps that is not lost.
+        errors: of ours, arguments that raise a ValueError, each with a regular expression for its message. Every
+            hyperparameter has one except lr and weight_decay, which all of ours check alike.
+        in_float16: arguments that keep a float16 run near a float32 run, such as an eps that does not round to zero.
         paper: the settings that the paper prints, by task.
     """
 
@@ -246,8 +246,8 @@ OURS = {entry.label: entry for entry in CATALOGUE.values() if entry.is_ours and 
 def settings(name: str, task: str) -> dict[str, Setting]:
     """Return all hyperparameters of an optimizer in the paper's experiments on a task, each with its source.
 
-    The paper's own values name their place in it. The others it leaves at their defaults; these name the work that
-    they are the defaults of. Weight decay is decoupled in AdaiW, AdaiS and AdamW, and :math:`L_2` in all others.
+    The source of the paper's own values is a place in it. It leaves the others at their defaults, whose source is the
+    work that they come from. Weight decay is decoupled in AdaiW, AdaiS and AdamW, and :math:`L_2` in all others.
 
     Args:
         name: one of `CATALOGUE`.

@@ -1,4 +1,7 @@
-"""How a false record is found out: others must be able to find its code and its spec, and to repeat its numbers."""
+"""Judge a record: its commit and its spec must be known, and its data and its first losses must repeat.
+
+Nothing else of a run is repeated, so a test error that was changed afterwards passes.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -17,13 +20,13 @@ _LARGEST_TOLERANCE = 0.1
 def faults(
     record: _Kind, *, known: Mapping[str, Spec | Measurement], repeat: Callable[[_Kind], Iterable[str]]
 ) -> list[str]:
-    """Return everything that is wrong with a record: one sentence for each fault, none if it can be repeated.
+    """Return everything that is wrong with a record, one sentence for each fault.
 
     Args:
         record: the record to be judged, of a run or of a measurement.
         known: the specs of its experiment at all scales, by hash.
-        repeat: repeats a part of the run that it is given the record of, and returns what differs, one sentence each;
-            called only for a known spec.
+        repeat: takes the record, repeats a part of what made it, and returns a sentence for each difference; called
+            only for a known spec.
     """
     found: list[str] = _untraceable(record.environment)
     if record.spec.scale == "smoke":
@@ -65,9 +68,9 @@ def loss_differences(record: Record, rerun: Callable[[Spec, int], tuple[dict[str
 def tolerance(step: int, precision: str = "float32") -> float:
     """Return the relative error that is allowed to the loss of a step when it is repeated in fp32.
 
-    Other processors add floats in another order, and training amplifies what that changes. With the vector units held
-    down, ResNet-10 at the paper's rates was off by 3e-7, 3e-4, 3e-3 and 3e-3 at steps 2 to 5, and by 3e-2 at step 18;
-    on a GPU by 1e-7, 8e-5, 2e-3 and 3e-3 at steps 1 to 4. A loss that was typed misses the first few by far more.
+    Other processors add floats in another order, and training amplifies what that changes. Without vector units,
+    ResNet-10 at the paper's rates was off by 3e-7, 3e-4, 3e-3 and 3e-3 at steps 2 to 5, and by 3e-2 at step 18;
+    on a GPU by 1e-7, 8e-5, 2e-3 and 3e-3 at steps 1 to 4. An invented loss misses the first few by far more.
 
     A run in 16 bits rounds more to begin with, and its records come from GPUs, which a check need not have. ResNet-18
     in bf16, ten optimizers at the paper's rates, was off by at most 2e-4 at step 1 and 7e-2 at steps 2 and 3, and by up

@@ -33,7 +33,7 @@ def sweep(
     try:
         import ray
     except ModuleNotFoundError:
-        raise RecordError("Ray is not installed: pip install ray, or leave out --ray") from None
+        raise RecordError("Ray is not installed: this package's extra 'ray' brings it; or leave out --ray") from None
     # The data set must be on each machine, in the same folder.
     carried = {"ADAI_DATA": os.environ["ADAI_DATA"]} if "ADAI_DATA" in os.environ else {}
     ray.init(runtime_env={"py_modules": [adai], "env_vars": carried | {"OMP_NUM_THREADS": "1"}}, log_to_driver=False)

@@ -1,7 +1,7 @@
-"""The only module that the server imports whose forks are a sweep's processes: it loads torch and ignores SIGTERM.
+"""Preload for the fork server of a sweep: import torch, and ignore SIGTERM.
 
-A sweep is often stopped by a signal to all of its processes. The server must outlive the runs that save themselves:
-when it ends, the sweep takes them for dead.
+A sweep is often stopped by a signal to all of its processes. The server must outlive the runs, which save
+themselves: if it ends first, the sweep takes them for dead.
 """
 
 import os

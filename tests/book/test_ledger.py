@@ -84,6 +84,13 @@ def test_the_command_fails_while_an_item_has_no_check():
     assert run.returncode == int(not all(e["checked"] for e in listed))
 
 
+def test_the_command_says_where_an_item_is_checked(capsys):
+    ledger.main(only="theory")
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert all((ROOT / line.split()[-1]).is_file() for line in lines)
+    assert next(line for line in lines if line.startswith("eq:19 ")).endswith(" book/diffusion/sgd.ipynb")
+
+
 def test_no_item_that_was_once_checked_is_lost():
     checked = {e.id for e in ledger.entries(ROOT) if e.checked}
     once = set(CHECKED_ONCE.read_text().split())

@@ -52,7 +52,7 @@ def test_an_unknown_name_lists_those_that_there_are(capsys):
 @pytest.mark.parametrize("name", [name for name in DATASETS if name not in ("digits", "imagenet")])
 def test_a_set_that_is_missing_is_named_with_the_command_that_fetches_it(name, monkeypatch, tmp_path):
     monkeypatch.setenv("ADAI_DATA", str(tmp_path))
-    with pytest.raises(DataError, match=f"{tmp_path}.* python -m adai data {name} fetches it"):
+    with pytest.raises(DataError, match=f"{tmp_path}.* adai data {name} fetches it"):
         data.load(name, seed=0)
 
 

@@ -121,7 +121,7 @@ def test_the_checksum_is_of_pixels_and_classes(home):
 
 
 def test_the_whole_set_at_its_usual_size_is_decoded_by_a_command(home):
-    with pytest.raises(DataError, match="holds no decoded images: python -m adai data imagenet makes them"):
+    with pytest.raises(DataError, match="holds no decoded images: adai data imagenet makes them"):
         for part in ("train", "val"):
             shutil.rmtree(home / part, ignore_errors=True)
         imagenet.load()

@@ -61,7 +61,7 @@ def test_14_pixels_are_means_of_2_by_2(folder):
 def test_a_missing_or_other_file_is_named_with_what_mends_it(folder, content):
     path = folder / "t10k-labels-idx1-ubyte"
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(DataError, match=f"{path}.*python -m adai data mnist"):
+    with pytest.raises(DataError, match=f"{path}.*adai data mnist"):
         load("mnist", seed=0)
 
 

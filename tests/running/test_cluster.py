@@ -50,5 +50,5 @@ def test_a_cluster_trains_and_this_machine_files(two_cores, tmp_path, monkeypatc
 
 def test_without_ray_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RecordError, match="pip install ray, or leave out --ray"):
+    with pytest.raises(RecordError, match="extra 'ray' brings it; or leave out --ray"):
         list(cluster.sweep(SPECS, tmp_path, "cpu"))
