@@ -137,8 +137,10 @@ def test_check_goes_on_after_a_broken_file(book, good_record, capsys):
 
 def test_add_files_a_true_record_once(book, good_record, tmp_path, capsys):
     file = good_record.save(tmp_path / "download").rename(tmp_path / "mine (1).json")
+    file.write_text(file.read_text().replace("examples_per_second", "images_per_second"))  # as an older code wrote it
     assert main(["records", "add", str(file)]) == 0
     assert records.load("digits", folder=book) == [good_record]
+    assert records.path_of(good_record.spec, book).read_bytes() == file.read_bytes()
     assert main(["records", "add", str(file)]) == 2
     assert "has a record already" in capsys.readouterr().err
 

@@ -90,6 +90,9 @@ NOTHING = Inputs()
 class Experiment:
     """An experiment that trains.
 
+    Its module may also have `figure(records, axes)`. Both it and the table take records of one scale and data set, and
+    raise a `RecordError` for others.
+
     Args:
         name: also the folder of its records.
         runs: return its runs at a scale by name, such as `digits/adai/0`; none if it does not have the scale.

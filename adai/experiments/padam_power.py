@@ -140,24 +140,12 @@ class Powers(Table):
 
 
 def table(records: Iterable[Record]) -> Powers:
-    """Return training loss and test error of each power.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return training loss and test error of each power."""
     return Powers(records)
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw training loss and test error of the last epoch against the power, a line for each seed.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw the last training loss and test error against the power, on two axes; a line for each seed."""
     by_power = results_by_power(records)
     for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
         for seed in SEEDS:
