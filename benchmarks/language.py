@@ -27,7 +27,7 @@ from adai.training.language import perplexity
 
 WARM_UP = 3
 EVALUATED = 3000
-"""Tokens that the time of an evaluation is measured on."""
+"""Tokens in the evaluation that is timed."""
 
 
 def spec(optimizer: str) -> Spec:
@@ -42,7 +42,7 @@ def clock(device: str) -> Callable[[], float]:
     return time.process_time if device == "cpu" else time.perf_counter
 
 
-def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
+def measure(optimizer: str, device: str, steps: int) -> dict[str, Any]:
     """Measure a run's first steps: its losses, the median seconds of a step, and how far it got."""
     run, now, times = LanguageRun(spec(optimizer), device), clock(device), []
     begin = torch.nn.utils.parameters_to_vector(run.model.parameters()).detach().clone()
@@ -66,7 +66,7 @@ def measured(optimizer: str, device: str, steps: int) -> dict[str, Any]:
 
 
 def text() -> dict[str, Any]:
-    """Return what the training text shows of its words to a step."""
+    """Return the sizes of the text and how many of its words a step sees."""
     run = LanguageRun(spec("sgd"))
     words = [run.lanes[0][part].unique() for part in run.batches()]
     steps_with = torch.cat(words).bincount(minlength=run.model.embedding.num_embeddings)
@@ -83,7 +83,7 @@ def text() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, print, and write what was asked for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -92,7 +92,7 @@ def main() -> None:
     device = torch.cuda.get_device_name() if arguments.device == "cuda" else f"{processor()}, one thread"
     found = {"device": device, "torch": torch.__version__, "text": text(), "runs": {}}
     for optimizer in language.LABELS:
-        run = found["runs"][optimizer] = measured(optimizer, arguments.device, arguments.steps)
+        run = found["runs"][optimizer] = measure(optimizer, arguments.device, arguments.steps)
         print(
             f"{optimizer:5} {run['seconds_a_step'] * 1e3:7.1f} ms a step, loss {run['losses'][0]:.3f} to "
             f"{run['losses'][-1]:.3f} in {arguments.steps} steps, moved {run['distance']:.3g} of "

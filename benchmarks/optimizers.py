@@ -82,7 +82,7 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], str | None]] =
     "Adai fused, corrections spent": (lambda params: Adai(params, fused=True), "Adam fused"),
     "sums of squares alone": (lambda params: Reduction(params, {}), "Adam fused"),
 }
-"""Each with the peer that it is compared to; the catalogue's others are added."""
+"""Each with its peer, to which it is compared; the catalogue's others are added below."""
 OPTIMIZERS |= {
     label: (partial(entry.optimizer, **entry.inputs[1]), ADAM if entry.takes("fused") else "Adam for-loop")
     for label, entry in OURS.items()
@@ -124,7 +124,7 @@ def state_bytes(optimizer: torch.optim.Optimizer) -> int:
 
 
 def operations(name: str, optimizer: torch.optim.Optimizer) -> Operations | None:
-    """Return what a step dispatches; None where one call does what cannot be counted so."""
+    """Return the operations that a step dispatches; None of a fused step, whose one call hides them."""
     if "fused" in name:
         return None
     with Operations() as counted:

@@ -62,7 +62,7 @@ def step(run: Run, images: torch.Tensor, targets: torch.Tensor) -> float:
 
 
 def compute(run: Run) -> Callable[[], float]:
-    """Return a step on a batch that is ready: what no loop can do without."""
+    """Return a step on a batch that is ready, which every loop needs."""
     images = run.data.normalised(run.data.train_inputs[:BATCH_SIZE]).contiguous(memory_format=run.format)
     return partial(step, run, images, run.data.train_targets[:BATCH_SIZE])
 
@@ -73,7 +73,7 @@ def usual_recipe(run: Run) -> Iterator[float]:
     from torchvision import transforms
 
     class Pictures(torch.utils.data.Dataset):
-        """As torchvision's CIFAR10, of the images at hand."""
+        """The run's images, as torchvision's CIFAR10 yields them."""
 
         images, targets = channels_last(run).numpy(), run.data.train_targets.tolist()
 
@@ -125,7 +125,7 @@ def milliseconds(work: Callable[[], object], steps: int) -> float:
 
 
 def main() -> None:
-    """Measure, print, and write what was asked for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

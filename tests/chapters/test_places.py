@@ -31,7 +31,7 @@ DOCUMENTS = documents()
 def missing(text: str) -> list[str]:
     """Return the paths and dotted names between backticks that lead nowhere; `<…>` stands for any name."""
     found = []
-    for code in re.findall(r"`([^`\n]+)`", text):
+    for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", text):
         paths = (path for path in PATH.findall(code) if not re.search(r"[<…*]", path))
         found += [path for path in paths if not (ROOT / path).exists()]
         found += [name for name in NAME.findall(code) if not name.endswith(".py") and not leads_somewhere(name)]
