@@ -94,11 +94,17 @@ lock: .venv/.full
 	$(BIN)/uv pip compile -q --group site -c requirements.txt --generate-hashes --universal --no-annotate --no-header --python-version 3.11 > requirements.tmp
 	mv requirements.tmp requirements-site.txt
 
-# Built and looked at, not sent anywhere: a tag has the release workflow attach it.
-wheel: .venv/.full
+# Built and looked at, not sent anywhere: a tag has the release workflow attach it, with what the changelog says.
+VERSION = $$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' adai/__init__.py)
+
+wheel: .venv/.python
+	@version=$(VERSION); [ "$${TAG:-v$$version}" = "v$$version" ] || { echo "The tag is $$TAG, but adai.__version__ is $$version"; exit 1; }
+	@$(INSTALL) $$(grep '^uv==' requirements.txt)
 	rm -rf dist
-	$(BIN)/uv build -q
-	$(BIN)/uv tool run -q twine check --strict dist/*
+	$(BIN)/uv build -q --build-constraints requirements.txt
+	$(BIN)/uv tool run -q twine==7.0.0 check --strict dist/*
+	@mkdir -p _build
+	@awk -v version=$(VERSION) '/^## / {on = $$2 == version; next} on' CHANGELOG.md > _build/release-notes.md
 
 # Ray's own tests; it is too large for the lock that everybody installs.
 test-ray: .venv/.full

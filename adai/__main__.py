@@ -196,7 +196,9 @@ def add(arguments: argparse.Namespace) -> int:
         for fault in found:
             print(f"{arguments.file}: {fault}")
         return 1
-    print(f"filed as {record.save(folder)}")
+    with records.atomic_write(path) as file:  # as it was sent, byte for byte
+        file.write(arguments.file.read_bytes())
+    print(f"filed as {path}")
     return 0
 
 

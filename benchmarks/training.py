@@ -117,7 +117,7 @@ def channels_last(run: Run) -> torch.Tensor:
 
 
 def milliseconds(work: Callable[[], object], steps: int) -> float:
-    """Return the mean time of a step; each ends by reading its loss, so that nothing is left to do on the device."""
+    """Return the mean time of `steps` steps; each ends by reading its loss, so nothing is left on the device."""
     started = time.perf_counter()
     for _ in range(steps):
         work()

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from adai import records
 from adai.__main__ import CLEAR, main
 from adai.experiments import registry
 from adai.records import Record
+from adai.running import sweep
 from adai.training import train
 from tests import forks
 
@@ -135,8 +137,10 @@ def test_check_goes_on_after_a_broken_file(book, good_record, capsys):
 
 def test_add_files_a_true_record_once(book, good_record, tmp_path, capsys):
     file = good_record.save(tmp_path / "download").rename(tmp_path / "mine (1).json")
+    file.write_text(file.read_text().replace("examples_per_second", "images_per_second"))  # as an older code wrote it
     assert main(["records", "add", str(file)]) == 0
     assert records.load("digits", folder=book) == [good_record]
+    assert records.path_of(good_record.spec, book).read_bytes() == file.read_bytes()
     assert main(["records", "add", str(file)]) == 2
     assert "has a record already" in capsys.readouterr().err
 
@@ -187,6 +191,33 @@ def test_wrong_usage_is_refused(command, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(command.split())
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "gpus", "expected"),
+    [
+        ("sweep digits --jobs 3", 2, ["cpu"] * 3),
+        ("sweep digits --jobs 3 --device cuda", 2, ["cuda:0", "cuda:1", "cuda:0"]),
+        ("sweep table1 --scale colab", 2, ["cuda:0", "cuda:1"]),
+        ("sweep table1 --scale paper --jobs 1", 2, ["cuda:0"]),
+        ("sweep table1 --scale paper --jobs 2", 0, ["cpu"] * 2),
+        ("sweep table1 --scale paper --jobs 2 --device cpu", 2, ["cpu"] * 2),
+    ],
+)
+def test_runs_of_a_sweep_are_spread_over_the_devices(book, monkeypatch, command, gpus, expected):
+    """Small runs stay on the processor where a GPU is there, too."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    given = []
+    monkeypatch.setattr(sweep, "sweep", lambda missing, folder, devices: given.append(devices) or [])
+    assert main(command.split()) == 0
+    assert given[0] == expected
+
+
+def test_a_gpu_that_is_not_there_is_refused(book, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["sweep", "digits", "--device", "cuda"]) == 2
+    assert "--device cuda, but PyTorch sees no GPU here" in capsys.readouterr().err
 
 
 def test_records_are_read_without_torch():

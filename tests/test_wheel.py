@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -129,3 +130,28 @@ def test_an_extra_brings_what_its_part_imports(part):
 
 def test_every_part_has_its_extra():
     assert {path.name for path in (ROOT / "adai").iterdir() if (path / "__init__.py").exists()} == BRINGS.keys()
+
+
+def test_make_builds_the_version_that_a_tag_names_and_no_other(tmp_path):
+    """With stand-ins for what builds and looks at it; the release's notes are the changelog's."""
+    for name in ("Makefile", "requirements.txt", "adai/__init__.py", "CHANGELOG.md", "publishing/make.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/.python").touch()
+    for program in ("python", "uv"):
+        (tmp_path / ".venv/bin" / program).write_text(f'#!/bin/sh\necho "{program} $*" >> calls\n')
+        (tmp_path / ".venv/bin" / program).chmod(0o755)
+
+    def make(tag: str) -> subprocess.CompletedProcess:
+        return subprocess.run(["make", "-s", "wheel", f"TAG={tag}"], cwd=tmp_path, capture_output=True, text=True)
+
+    wrong = make("v9.9")
+    assert wrong.returncode != 0 and not (tmp_path / "calls").exists()
+    assert wrong.stdout == f"The tag is v9.9, but adai.__version__ is {adai.__version__}\n"
+    assert make(f"v{adai.__version__}").returncode == 0
+    installed, built, looked_at = (tmp_path / "calls").read_text().splitlines()
+    assert re.fullmatch(r"python publishing/make.py install uv==[\d.]+", installed) and built.startswith("uv build")
+    assert re.search(r"twine==[\d.]+ check", looked_at)
+    _, section = (ROOT / "CHANGELOG.md").read_text().split(f"\n## {adai.__version__}\n")
+    assert (tmp_path / "_build/release-notes.md").read_text() == section.split("\n## ")[0]

@@ -73,6 +73,17 @@ def test_publishing_waits_for_the_tests_and_refuses_the_placeholder() -> None:
     assert (runs[0], runs[-1]) == ("python -m publishing.address --check-published", "make live pdf zips")
 
 
+def test_a_release_waits_for_the_tests_and_is_what_its_tag_names() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
+    assert jobs["build"]["needs"] == "test" and jobs["attach"]["needs"] == "build"
+    (built,) = (step["run"] for step in jobs["build"]["steps"] if "run" in step)
+    assert built == 'make wheel TAG="$GITHUB_REF_NAME"'
+    kept = jobs["build"]["steps"][-1]["with"]["path"].split()
+    released = jobs["attach"]["steps"][-1]["run"]
+    assert kept == ["dist/", "_build/release-notes.md"] and f"dist/* --verify-tag --notes-file {kept[1]}" in released
+
+
 def test_the_welcome_page_offers_what_publishing_makes() -> None:
     page = (ROOT / "book/welcome.md").read_text()
     owner, name = address.current(ROOT)

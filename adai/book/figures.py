@@ -1,7 +1,7 @@
 """One style for all figures: vector, transparent, the same bytes at every run, and readable in light and dark.
 
 Ink and grid are drawn in two reserved colours, which the site maps to the theme's (`publishing.figures`). Colours of
-series reach 3:1 on white and on the dark ground alike, and stay apart for colour-blind readers.
+series reach 3:1 on white and on the dark ground alike.
 """
 
 from typing import TYPE_CHECKING

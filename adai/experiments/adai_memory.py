@@ -158,9 +158,5 @@ class Memory(Table):
 
 
 def table(records: Iterable[Record]) -> Memory:
-    """Return training loss, and error or perplexity, of each of `LABELS`.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return training loss, and error or perplexity, of each of `LABELS`."""
     return Memory(records)

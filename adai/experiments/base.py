@@ -1,13 +1,13 @@
 """What an experiment is, what its runs depend on besides their scale, and what they have in common."""
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 from adai.experiments.comparison import Table
-from adai.records import Measurement, Record, RecordError, Result, Spec, default_folder, load
+from adai.records import Measurement, Record, RecordError, Result, Spec, default_folder, existing_records, load
 
 
 class Fields(TypedDict, total=False):
@@ -44,26 +44,42 @@ class Inputs:
     elsewhere: Path | None = None
 
     @classmethod
-    def at(cls, folder: Path | None = None) -> "Inputs":
-        """Return the inputs of runs that are filed in a folder, by default the book's; ``ADAI_LABEL`` is the label."""
+    def at(cls, folder: Path | None = None, label: str | None = None) -> "Inputs":
+        """Return the inputs of runs that are filed in a folder.
+
+        Args:
+            folder: by default the book's records.
+            label: by default what ``ADAI_LABEL`` says.
+        """
         try:
             book = default_folder()
         except RecordError:
             book = None
-        return cls(folder or book, os.environ.get("ADAI_LABEL"), elsewhere=book)
+        return cls(folder or book, label or os.environ.get("ADAI_LABEL"), elsewhere=book)
 
     def records(self, experiment: str, scale: str) -> list[Record]:
-        """Return the folder's records of an experiment at a scale; none without a folder.
+        """Return the folder's records of an experiment at a scale, on files with this label; none without a folder.
 
         Raises:
             RecordError: a file is not a record, or they are of several data sets.
         """
-        return load(experiment, scale=scale, folder=self.folder) if self.folder else []
+        return load(experiment, scale=scale, folder=self.folder, wanted=self._on_these_files) if self.folder else []
 
     def records_of_another_scale(self, experiment: str, scale: str) -> list[Record]:
         """Return the folder's records, or if it has none, those elsewhere; raise what `records` raises."""
-        found = self.records(experiment, scale)
-        return found or (load(experiment, scale=scale, folder=self.elsewhere) if self.elsewhere else [])
+        return self.records(experiment, scale) or replace(self, folder=self.elsewhere).records(experiment, scale)
+
+    def existing(self, runs: Mapping[str, Spec]) -> list[Record]:
+        """Return the folder's records of these runs, those that there are, in their order; none without a folder.
+
+        Raises:
+            RecordError: a file is not a record, or they are of several data sets.
+        """
+        return existing_records(runs.values(), self.folder) if self.folder else []
+
+    def _on_these_files(self, spec: Spec) -> bool:
+        # What one data set's runs have chosen says nothing of another's.
+        return not spec.dataset.startswith("cifar") or spec.dataset_options.get("label") == self.label
 
 
 NOTHING = Inputs()
@@ -74,15 +90,20 @@ NOTHING = Inputs()
 class Experiment:
     """An experiment that trains.
 
+    Its module may also have `figure(records, axes)`. Both it and the table take records of one scale and data set, and
+    raise a `RecordError` for others.
+
     Args:
         name: also the folder of its records.
         runs: return its runs at a scale by name, such as `digits/adai/0`; none if it does not have the scale.
         table: return the table of records of one scale and data set.
+        after: the experiment whose records decide its runs, if one does.
     """
 
     name: str
     runs: Callable[[str, Inputs], dict[str, Spec]]
     table: Callable[[Iterable[Record]], Table]
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,7 @@ class Measured:
             records folder that it is given.
         repeat: repeat a part of a result, with the same folder, and return what differs, one sentence each.
         summary: return one line for a result.
+        after: the experiment whose runs it measures, if it does.
     """
 
     name: str
@@ -103,3 +125,4 @@ class Measured:
     measure: Callable[[Measurement, Path], Any]
     repeat: Callable[[Result, Path], Iterable[str]]
     summary: Callable[[Result], str]
+    after: str = ""

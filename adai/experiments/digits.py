@@ -63,22 +63,10 @@ def spec_by_hash(experiment: str, name: str, folder: Path) -> Spec:
 
 
 def table(records: Iterable[Record]) -> Comparison:
-    """Return the test errors over seeds, and each optimizer's difference to SGD at the same seed.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return the test errors over seeds, and each optimizer's difference to SGD at the same seed."""
     return compare(records, LABELS, baseline="sgd")
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw the learning curves of the three optimizers, as `learning_curves`.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw the learning curves on two axes: training loss and test error."""
     learning_curves(records, axes, LABELS)

@@ -125,24 +125,12 @@ class Errors(Table):
 
 
 def table(records: Iterable[Record]) -> Errors:
-    """Return top-1 and top-5 test errors over seeds.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return top-1 and top-5 test errors over seeds."""
     return Errors(records)
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw the learning curves: training loss and top-1 test error.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw the learning curves on two axes: training loss and top-1 test error."""
     learning_curves(records, axes, LABELS)
     for axis in axes:  # within a factor of ten
         axis.set_yscale("linear")

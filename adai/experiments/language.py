@@ -124,25 +124,13 @@ def comparison(records: Iterable[Record], baseline: str = "sgd", quantity: str =
 
 
 def table(records: Iterable[Record]) -> Table:
-    """Return the comparison once there are results, before that the perplexities that choose.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return the comparison once there are results, before that the perplexities that choose."""
     records = list(records)
     return comparison(records) if results(records) else Choice(records)
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw the learning curves of the results, as `learning_curves`.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test perplexity.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw the learning curves of the results on two axes: training loss and test perplexity."""
     learning_curves(results(records), axes, LABELS, ("train_loss", "test_perplexity"))
     for axis in axes:  # a few epochs, within a factor of ten
         axis.set_yscale("linear")

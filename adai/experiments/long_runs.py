@@ -137,24 +137,12 @@ def _first_below(curve: Sequence[float], level: float) -> int | None:
 
 
 def table(records: Iterable[Record]) -> Ends:
-    """Return the table of training losses at the end.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return the table of training losses at the end."""
     return Ends(records)
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw training loss and test error over the epochs.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw training loss and test error over the epochs, on two axes."""
     curves = {(r.spec.optimizer, r.spec.hyperparameters["lr"]): r.curves for r in comparable(records)}
     for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
         for (key, label), color in zip(LABELS.items(), (ORANGE, PURPLE, BLUE, GREEN), strict=True):

@@ -10,7 +10,6 @@ known: if the thesis holds here, the error rises with the power, from each to th
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -18,7 +17,7 @@ from adai.book.figures import optimizer_colour
 from adai.experiments import choosing, images, rates, table1_tuned
 from adai.experiments.base import NOTHING, Fields, Inputs
 from adai.experiments.comparison import QUANTITIES, Estimate, Table, estimate
-from adai.records import Record, Spec, comparable, load
+from adai.records import Record, Spec, comparable
 
 START = {0.25: (0.01, 0.1, 1.0), 0.0: (0.1, 1.0, 10.0)}
 """The rates that are always tried, by power; the powers most wanted first."""
@@ -58,17 +57,6 @@ def runs(scale: str, given: Inputs = NOTHING) -> dict[str, Spec]:
 def _spec(scale: str, power: float, lr: float, seed: int, label: str | None, **options: Any) -> Spec:
     changes: Fields = {"hyperparameters": {"partial": power, "lr": lr}, "dataset_options": options}
     return images.spec("power", scale, "padam", seed, label=label, changes=changes)
-
-
-def load_records(scale: str, folder: Path | None = None) -> list[Record]:
-    """Return the records of all four powers at one scale, those that choose included.
-
-    Raises:
-        RecordError: the records are of several data sets.
-    """
-    tuned = table1_tuned.load_records(scale, folder=folder)
-    others = [record for record in tuned if record.spec.optimizer in TUNED and record.spec.seed in SEEDS]
-    return comparable([*load("power", scale=scale, folder=folder), *others])
 
 
 def held_out_errors(records: Iterable[Record]) -> dict[float, dict[float, float]]:
@@ -152,24 +140,12 @@ class Powers(Table):
 
 
 def table(records: Iterable[Record]) -> Powers:
-    """Return training loss and test error of each power.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return training loss and test error of each power."""
     return Powers(records)
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw training loss and test error of the last epoch against the power, a line for each seed.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw the last training loss and test error against the power, on two axes; a line for each seed."""
     by_power = results_by_power(records)
     for axis, quantity in zip(axes, ("train_loss", "test_error"), strict=True):
         for seed in SEEDS:

@@ -146,11 +146,7 @@ class Grid(Table):
 
 
 def table(records: Iterable[Record]) -> Grid:
-    """Return the held-out errors at the paper's weight decay, by optimizer and learning rate.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return the held-out errors at the paper's weight decay, by optimizer and learning rate."""
     return Grid(records)
 
 

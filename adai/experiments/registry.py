@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from typing import TypeVar
 
@@ -23,27 +24,27 @@ from adai.experiments import (
     table2,
 )
 from adai.experiments.base import Experiment, Inputs, Measured
-from adai.records import SCALES, Measurement, RecordError, Spec, default_folder
+from adai.records import SCALES, Measurement, RecordError, Spec
 
 _Kind = TypeVar("_Kind", Spec, Measurement)
 _ROWS: tuple[Experiment | Measured, ...] = (
     Experiment("digits", digits.runs, digits.table),
     *(Experiment(table1.name(row), partial(table1.runs, row=row), table1.table) for row in images.SIZES),
     Experiment("rates", rates.runs, rates.table),
-    *(Experiment(n, partial(table1_tuned.runs, experiment=n), table1.table) for n in table1_tuned.CHOICES),
-    Experiment("power", padam_power.runs, padam_power.table),
+    *(Experiment(n, partial(table1_tuned.runs, experiment=n), table1.table, "rates") for n in table1_tuned.CHOICES),
+    Experiment("power", padam_power.runs, padam_power.table, "rates"),
     Experiment("long", long_runs.runs, long_runs.table),
     Experiment("table2", table2.runs, table1.table),
     *(Experiment(speed.name(row), partial(speed.runs, row=row), speed.table) for row in speed.PANELS),
     Experiment("imagenet", imagenet.runs, imagenet.table),
     Experiment("language", language.runs, language.table),
     *(
-        Experiment(f"memory-{row}", partial(adai_memory.runs, row=row), adai_memory.table)
+        Experiment(f"memory-{row}", partial(adai_memory.runs, row=row), adai_memory.table, row)
         for row in adai_memory.FIRST_RUNS
     ),
     Measured("escape", escape.runs, escape.measure, escape.repeat, escape.summary),
-    Measured("sharpness", sharpness.runs, sharpness.measure, sharpness.repeat, sharpness.summary),
-    Measured("noise", noise.runs, noise.measure, noise.repeat, noise.summary),
+    Measured("sharpness", sharpness.runs, sharpness.measure, sharpness.repeat, sharpness.summary, "table1"),
+    Measured("noise", noise.runs, noise.measure, noise.repeat, noise.summary, "table1"),
 )
 EXPERIMENTS = {experiment.name: experiment for experiment in _ROWS}
 
@@ -89,7 +90,7 @@ def specs(name: str, scale: str, given: Inputs | None = None) -> dict[str, Spec]
     Args:
         name: of the experiment.
         scale: one of the scales.
-        given: what the runs depend on; by default the book's own records, and the published files of CIFAR.
+        given: what the runs depend on; by default the book's records, on the files that ``ADAI_LABEL`` names.
 
     Raises:
         RecordError: there is no such experiment, or it has no runs at this scale.
@@ -105,11 +106,16 @@ def measurements(name: str, scale: str, given: Inputs | None = None) -> dict[str
 def _at_a_scale(
     name: str, runs: Callable[[str, Inputs], dict[str, _Kind]], scale: str, given: Inputs | None
 ) -> dict[str, _Kind]:
-    given = given or Inputs(default_folder())
-    if not (table := runs(scale, given)):
-        offered = ", ".join(other for other in SCALES if runs(other, given))
-        raise RecordError(f"{name} has no runs at scale {scale}" + (f"; it has {offered}" if offered else " yet"))
-    return table
+    given = given or Inputs.at()
+    if table := runs(scale, given):
+        return table
+    said = f"{name} has no runs at scale {scale}"
+    if offered := ", ".join(other for other in SCALES if runs(other, given)):
+        said += f"; it has {offered}"
+    if after := EXPERIMENTS[name].after:
+        said += f". It starts from records of {after}, which {given.folder} lacks: `adai sweep {after}` first, there "
+        said += f"and on the same data (ADAI_LABEL is {given.label!r})"
+    raise RecordError(said)
 
 
 def find_run(table: dict[str, _Kind], name: str, scale: str) -> _Kind:
@@ -124,8 +130,8 @@ def find_run(table: dict[str, _Kind], name: str, scale: str) -> _Kind:
         RecordError: the table has no such run.
     """
     if name not in table:
-        first, *_, last = table
-        raise RecordError(f"no run at scale {scale} is called {name!r}; there are {first} to {last}")
+        nearest = ", ".join(get_close_matches(name, table, cutoff=0))
+        raise RecordError(f"no run at scale {scale} is called {name!r}, of {len(table)}; the nearest are {nearest}")
     return table[name]
 
 
@@ -140,6 +146,6 @@ def known_specs(name: str, given: Inputs | None = None) -> dict[str, Spec | Meas
     """
     if name not in EXPERIMENTS:
         return {}
-    given, labels = given or Inputs(default_folder()), (None, images.JPEG_COPY)
+    given, labels = given or Inputs.at(), (None, images.JPEG_COPY)
     tables = [EXPERIMENTS[name].runs(scale, replace(given, label=label)) for scale in SCALES for label in labels]
     return {spec.hash: spec for table in tables for spec in table.values()}

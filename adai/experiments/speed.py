@@ -108,11 +108,7 @@ class Pairs(Table):
 
 
 def table(records: Iterable[Record]) -> Pairs:
-    """Return speed and test error of each pair.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return speed and test error of each pair."""
     return Pairs(records)
 
 

@@ -47,22 +47,10 @@ def runs(scale: str, given: Inputs = NOTHING, row: str = images.FIRST_ROW) -> di
 
 
 def table(records: Iterable[Record]) -> Comparison:
-    """Return the test errors over seeds, and each optimizer's difference to SGD at the same seed.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Return the test errors over seeds, and each optimizer's difference to SGD at the same seed."""
     return compare(records, images.LABELS, baseline="sgd")
 
 
 def figure(records: Iterable[Record], axes: Sequence[Any]) -> None:
-    """Draw the learning curves of AdaiW, Adai, SGD with momentum and Adam.
-
-    Args:
-        records: runs of one scale and data set.
-        axes: two matplotlib axes, for the training loss and the test error.
-
-    Raises:
-        RecordError: the records are of several scales or data sets.
-    """
+    """Draw the learning curves of AdaiW, Adai, SGD with momentum and Adam on two axes: training loss and test error."""
     learning_curves(records, axes, {name: images.LABELS[name] for name in ("adaiw", "adai", "sgd", "adam")})

@@ -5,16 +5,12 @@ rate and weight decay together, a cell of its grid. Where a choice is the paper'
 made twice. The choices were made on a seed that is not among these, and without the test set.
 """
 
-from pathlib import Path
-
 from adai.experiments import images, rates, table1
 from adai.experiments.base import NOTHING, Fields, Inputs
-from adai.records import Record, Spec, comparable, load
+from adai.records import Spec
 
 CHOICES = {"tuned": rates.chosen_rates, "tuned-grid": rates.chosen_cells}
 """By experiment, the function that chooses multiples of the paper's learning rate and weight decay."""
-FOLDERS = ("table1", *CHOICES)
-"""The records of the runs: Table 1's own, those at another rate, and those at another decay."""
 
 
 def runs(scale: str, given: Inputs = NOTHING, experiment: str = "tuned") -> dict[str, Spec]:
@@ -40,24 +36,3 @@ def runs(scale: str, given: Inputs = NOTHING, experiment: str = "tuned") -> dict
             spec = images.spec(folder, scale, optimizer, int(seed), label=given.label, changes=changes)
         found[f"{experiment}/{optimizer}/{seed}"] = spec
     return found
-
-
-def load_records(scale: str, experiment: str = "tuned", *, folder: Path | None = None) -> list[Record]:
-    """Return the records of these runs at one scale.
-
-    Args:
-        scale: one of the scales.
-        experiment: one of `CHOICES`.
-        folder: the records folder; by default the book's.
-
-    Raises:
-        RecordError: the records at this scale, those of `rates` among them, are of several data sets.
-    """
-    choices = CHOICES[experiment](load("rates", scale=scale, folder=folder))
-    wanted = {name: rates.hyperparameters(name, *choice) for name, choice in choices.items()}
-    found = [record for name in FOLDERS for record in load(name, scale=scale, folder=folder)]
-    return comparable(
-        record
-        for record in found
-        if (choice := wanted.get(record.spec.optimizer)) and choice.items() <= record.spec.hyperparameters.items()
-    )

@@ -1,6 +1,7 @@
 """Adai: momentum whose inertia adapts to every parameter.
 
 Written to be read: `Adai._reduce` and `Adai._move` are the algorithm line by line, over lists of tensors.
+A quarter of the file is the class's part of the book's API page.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Reading records: one file, all of an experiment, those of given specs; and which may stand in one table."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,13 +53,20 @@ def read_all(experiment: str, folder: Path) -> list[tuple[Path, Record | Result 
     return found
 
 
-def load(experiment: str, *, scale: str | None = None, folder: Path | None = None) -> list[Record]:
+def load(
+    experiment: str,
+    *,
+    scale: str | None = None,
+    folder: Path | None = None,
+    wanted: Callable[[Spec], bool] | None = None,
+) -> list[Record]:
     """Return the records of an experiment at one scale, ordered by optimizer and seed.
 
     Args:
         experiment: its name.
         scale: which scale; it may be left out only if all records are of one scale.
         folder: the records folder; by default the book's.
+        wanted: return whether the record of a spec is to be among them; by default every one is.
 
     Returns:
         The records; none if nothing has been run yet.
@@ -72,7 +79,7 @@ def load(experiment: str, *, scale: str | None = None, folder: Path | None = Non
         if isinstance(record, RecordError):
             raise record
         found.append(_of_kind(Record, record, path))
-    chosen = [record for record in found if scale in (None, record.spec.scale)]
+    chosen = [r for r in found if scale in (None, r.spec.scale) and (wanted is None or wanted(r.spec))]
     return comparable(sorted(chosen, key=lambda record: (record.spec.optimizer, record.spec.seed)))
 
 

@@ -1,8 +1,9 @@
 """How long a particle needs to leave a valley: Kramers' formula, and exact first-passage times to hold it against.
 
-`slope` is the derivative of the loss, a function of an array. The particle starts at `start` and the clock stops when
-it first comes to `target`, which lies to the right. `wall` reflects and stands so far to the left that no particle gets
-there. `D` is a number or a function of an array; noise is Itô's where there is no mass.
+All functions share these arguments, hence the one file: `slope` is the derivative of the loss, a function of an array.
+The particle starts at `start` and the clock stops when it first comes to `target`, which lies to the right. `wall`
+reflects and stands so far to the left that no particle gets there. `D` is a number or a function of an array; noise is
+Itô's where there is no mass.
 """
 
 from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from adai.experiments import images, rates, registry, table1, table1_tuned
+from adai.experiments import images, rates, registry, table1
 from adai.experiments.base import Inputs
 from adai.optim import settings
 from adai.records import Record, RecordError, Spec
@@ -125,7 +125,7 @@ def test_a_tuned_run_differs_from_table_1s_in_the_rate_that_was_chosen(folder):
 def test_choices_are_read_from_the_folder_that_is_given_and_no_other(folder, tmp_path):
     choose(folder, "adai", 1)
     assert registry.specs("tuned", "laptop", Inputs(folder))
-    with pytest.raises(RecordError, match="tuned has no runs at scale laptop yet"):
+    with pytest.raises(RecordError, match=r"tuned has no runs at scale laptop. It starts from records of rates"):
         registry.specs("tuned", "laptop", Inputs(tmp_path / "elsewhere"))
 
 
@@ -138,9 +138,8 @@ def test_the_fair_comparison_takes_each_optimizers_runs_at_the_rate_it_chose(fol
     own = [table1.runs("laptop")[f"table1/{optimizer}/0"] for optimizer in ("adai", "sgd", "adam")]
     for spec in (*own, tuned["tuned/sgd/1"], stale):
         file(spec, folder)
-    found = {
-        (r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in table1_tuned.load_records("laptop")
-    }
+    there = Inputs(folder).existing(tuned)
+    found = {(r.spec.experiment, r.spec.optimizer, r.spec.hyperparameters["lr"]) for r in there}
     assert found == {("table1", "adai", 1), ("tuned", "sgd", 1)}
 
 
@@ -164,4 +163,4 @@ def test_runs_at_a_chosen_cell_are_not_made_twice(folder):
     assert sgd.hyperparameters == {**paper.hyperparameters, "weight_decay": pytest.approx(0.0025)}
     for spec in (first["table1/sgd/0"], sgd):
         file(spec, folder)
-    assert [r.spec for r in table1_tuned.load_records("laptop", "tuned-grid")] == [sgd], "not the one at another decay"
+    assert [r.spec for r in Inputs(folder).existing(runs)] == [sgd], "not the one at another decay"

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from adai import records
-from adai.experiments import registry
+from adai.experiments import images, registry
 from adai.experiments.base import Inputs
 from tests import committed
 
@@ -33,7 +33,7 @@ def test_every_folder_of_records_is_an_experiments():
         (partial(registry.measurements, "escape", "laptop"), "escape has no runs at scale laptop; it has smoke, paper"),
         (
             lambda: registry.find_run(registry.specs("digits", "laptop"), "digits/adai/99", "laptop"),
-            "no run at scale laptop is called 'digits/adai/99'; there are digits/adai/0 to digits/adam/9",
+            "no run at scale laptop is called 'digits/adai/99', of 30; the nearest are digits/adai/9",
         ),
     ],
 )
@@ -49,6 +49,7 @@ def test_an_unknown_experiment_has_no_known_specs():
 @pytest.mark.parametrize("name", registry.EXPERIMENTS)
 def test_scales_and_runs_share_no_spec(name):
     """A record is of one run at one scale, whatever other experiments take from it."""
-    tables = [registry.EXPERIMENTS[name].runs(scale, Inputs(committed.FOLDER)) for scale in records.SCALES]
+    given = Inputs(committed.FOLDER, images.JPEG_COPY)
+    tables = [registry.EXPERIMENTS[name].runs(scale, given) for scale in records.SCALES]
     hashes = [spec.hash for table in tables for spec in table.values()]
     assert len(set(hashes)) == len(hashes) > 0

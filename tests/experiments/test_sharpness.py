@@ -9,10 +9,12 @@ from functools import partial
 import pytest
 
 from adai import records
-from adai.experiments import registry, sharpness
+from adai.experiments import images, sharpness
+from adai.experiments.base import Inputs
 from tests.committed import FOLDER
 
-SMOKE = registry.measurements("sharpness", "smoke")
+SMOKE = sharpness.runs("smoke")
+OURS = Inputs(FOLDER, images.JPEG_COPY)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +61,12 @@ def test_optimizers_are_compared_at_the_same_seed():
 
 def test_every_run_of_table_1_that_kept_its_weights_is_to_be_measured():
     kept = {path.stem for path in (FOLDER / "table1").glob("*.safetensors")}
-    assert len(registry.measurements("sharpness", "laptop")) == len(kept) > 0
+    assert len(sharpness.runs("laptop", OURS)) == len(kept) > 0
 
 
 @pytest.mark.skipif(not os.environ.get("ADAI_DATA"), reason="needs ADAI_DATA")
 def test_kept_weights_have_the_test_error_of_their_record():
-    settings = registry.measurements("sharpness", "laptop")["sharpness/adam/0"].settings
+    settings = sharpness.runs("laptop", OURS)["sharpness/adam/0"].settings
     record = records.read(FOLDER / "table1" / f"{settings['run']['hash']}.json")
     _, error = sharpness._landscape(settings | {"images": 10}, FOLDER)
     assert error == pytest.approx(record.curves["test_error"][-1], abs=0.1)  # fp16 moves a few images

@@ -25,7 +25,8 @@ from adai.running.sweep import stages
 
 BEFORE = {"sharpness": "digits/adai/0", "tuned": "rates/adai/*/1", "tuned-grid": "rates/adai/*"}
 """Runs whose records others start from, as a pattern of their names; each may ask for more of them."""
-RECORDS = Path("book/records")
+RECORDS = Path("elsewhere")
+"""Not the book's, so that what `--out` does not reach has nothing to start from."""
 TRAIN_IMAGES, TEST_IMAGES = 16, 2
 
 
@@ -62,7 +63,7 @@ def write_data(home: Path) -> None:
 
 
 def walk(experiment: str) -> None:
-    """Make the first run of an experiment, and file its record in the working directory's book."""
+    """Make the first run of an experiment, and file its record in `RECORDS`."""
     if pattern := BEFORE.get(experiment):
         first = pattern.split("/")[0]
         for missing in stages(lambda: registry.specs(first, "smoke", Inputs.at(RECORDS)), RECORDS):
@@ -102,7 +103,7 @@ def in_a_fork(experiment: str, log: Path) -> int:
 if __name__ == "__main__":
     home = Path.cwd()
     (home / "data").mkdir()
-    RECORDS.mkdir(parents=True)
+    (home / "book/records").mkdir(parents=True)
     os.environ |= {"ADAI_DATA": str(home / "data"), "ADAI_LABEL": "made up"}
     write_data(home / "data")
     from adai import training  # noqa: F401  # with torch, for all forks

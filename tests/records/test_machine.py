@@ -43,6 +43,11 @@ def test_a_changed_file_of_the_package_makes_a_run_dirty_and_no_other_file_does(
     assert provenance() == (head, True)
 
 
+def test_a_new_file_of_the_package_makes_a_run_dirty(checkout):
+    (checkout / "adai" / "new.py").write_text("")
+    assert provenance() == (git(checkout, "rev-parse", "HEAD"), True)
+
+
 def test_what_is_committed_while_a_process_runs_is_not_what_it_runs(checkout):
     head, _ = provenance()
     (checkout / "adai" / "code.py").write_text("2\n")

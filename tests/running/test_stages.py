@@ -1,4 +1,4 @@
-"""Stages: what one stage's records choose, the next one runs, from the folder that was given and no other."""
+"""Stages: what one stage's records choose, the next one runs, in the folder that was given."""
 
 import pytest
 
@@ -63,3 +63,11 @@ def test_run_finds_what_the_folder_of_out_has_chosen(toy, tmp_path, capsys):
     assert "no run at scale smoke is called 'toy/0'" in capsys.readouterr().err
     assert [main(["run", f"toy/choose/{rate:g}", *out]) for rate in RATES] == [0, 0]
     assert main(["run", "toy/0", *out]) == 0
+
+
+def test_a_sweep_goes_from_choice_to_result_in_the_folder_of_out(toy, folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["sweep", toy, "--scale", "smoke", "--out", str(out), "--jobs", "1"]) == 0
+    assert sorted(r.spec.seed for r in records.load(toy, folder=out)) == [0, 9, 9]
+    assert not list(folder.iterdir()), "the book's own records, which it did not ask for"
+    assert "[1/1] toy/0" in capsys.readouterr().out
