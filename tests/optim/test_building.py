@@ -31,7 +31,7 @@ def test_every_list_is_recorded_with_the_same_optimizers():
 
 @pytest.mark.parametrize("name", [name for name in RECORDED[NAME] if "fused" not in name])
 def test_recorded_counts_are_those_of_this_code(name):
-    counted = benchmark.operations(name, benchmark.prepared(name, GRADS, "cpu"))
+    counted = benchmark.operations(name, benchmark.start(name, GRADS, "cpu"))
     fact = RECORDED[NAME][name]
     assert counted.count == fact["operations"]
     assert counted.words / sum(grad.numel() for grad in GRADS) == pytest.approx(fact["words_per_parameter"])
