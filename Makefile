@@ -15,7 +15,7 @@ JOBS ?= 2
 PORT ?= 8000
 export OMP_NUM_THREADS := 1
 
-SOURCES := _config.yml _toc.yml requirements.txt $(wildcard benchmarks/colab.json) $(shell find adai book publishing -type f ! -path '*/.*' ! -name '*.pyc')
+SOURCES := _config.yml _toc.yml requirements-site.txt $(wildcard benchmarks/colab.json) $(shell find adai book publishing -type f ! -path '*/.*' ! -name '*.pyc')
 
 book: _build/html/.built
 	@$(PYTHON) -c 'from pathlib import Path; print("The book is built: open", Path("_build/html/index.html").absolute().as_uri())'

@@ -150,26 +150,3 @@ def test_a_step_reads_nothing_back_and_takes_as_many_operations_for_any_number_o
         return counted.count
 
     assert operations(3) == operations(200) <= 34
-
-
-@each_of_ours
-def test_a_step_under_torch_compile_is_compiled_once_under_a_schedule(entry):
-    def scheduled(compiled):
-        params = start(torch.float32, [(3,), (4, 5)])
-        optimizer = entry.optimizer(params, lr=torch.tensor(0.5), capturable=True, foreach=True)
-        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
-        torch._dynamo.reset()
-        counter = torch._dynamo.testing.CompileCounter()
-        step = torch.compile(optimizer.step, backend=counter) if compiled else optimizer.step
-        counts = []
-        for number in range(6):
-            for param in params:
-                param.grad = torch.full_like(param, 1.0 + number)
-            step()
-            schedule.step()
-            counts.append(counter.frame_count)
-        return params, counts
-
-    params, counts = scheduled(True)
-    assert counts[-1] == counts[2] > 0
-    assert_close(params, scheduled(False)[0], 1e-6)

@@ -113,18 +113,24 @@ def nothing_read_back(case):
 @behaviour
 def compiled_once(case):
     """torch.compile(step) is not compiled again under a schedule"""
-    params = start(torch.float32, [(3,), (4, 5)])
-    optimizer = case(params, lr=torch.tensor(0.01), capturable=True, foreach=True)
-    scheduler = lr_scheduler.ExponentialLR(optimizer, 0.9)
-    torch._dynamo.reset()
-    counter = torch._dynamo.testing.CompileCounter()
-    step = torch.compile(optimizer.step, backend=counter)
-    counts = []
-    for number in range(6):
-        for param in params:
-            param.grad = torch.full_like(param, 1.0 + number)
-        step()
-        scheduler.step()
-        counts.append(counter.frame_count)
-    torch._dynamo.reset()
+    counter, counts = torch._dynamo.testing.CompileCounter(), []
+
+    def scheduled(compiled):
+        params = start(torch.float32, [(3,), (4, 5)])
+        options = {"lr": torch.tensor(0.01), "capturable": True, "foreach": True} if compiled else {"lr": 0.01}
+        optimizer = case(params, **options)
+        scheduler = lr_scheduler.ExponentialLR(optimizer, 0.9)
+        torch._dynamo.reset()
+        step = torch.compile(optimizer.step, backend=counter) if compiled else optimizer.step
+        for number in range(6):
+            for param in params:
+                param.grad = torch.full_like(param, 1.0 + number)
+            step()
+            scheduler.step()
+            counts.append(counter.frame_count)
+        torch._dynamo.reset()
+        return params
+
+    params = scheduled(True)
     assert counts[-1] == counts[2] > 0, f"compiled {counts} times"
+    assert_close(params, scheduled(False), 1e-6)
