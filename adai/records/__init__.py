@@ -1,4 +1,4 @@
-"""What a run or a measurement is, what it leaves behind, and how a false record is found out.
+"""What a run or a measurement is, what it leaves behind, and how a record is judged.
 
 A `Spec` or `Measurement` says everything that decides a result. A `Record` or `Result` is what came out: one JSON file,
 `book/records/<experiment>/<hash>.json`, which is written atomically. Only the standard library is needed here, so
