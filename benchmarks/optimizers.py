@@ -24,10 +24,10 @@ from typing import Any
 import pytorch_optimizer
 import torch
 
-from adai import Adai
+from adai import Adai, AdaiV2
 from adai.book.operations import Operations
 from adai.models import MODELS
-from adai.optim.batches import sums_of_squares
+from adai.optim.batches import spent_correction, sums_of_squares
 from adai.optim.catalogue import OURS
 from adai.records import processor
 
@@ -67,19 +67,21 @@ LISTS: dict[str, Callable[[], list[tuple[int, ...]]]] = {
     "600 of 1,000": lambda: [(1000,)] * 600,
     "one of 50 M": lambda: [(50_000_000,)],
 }
-ADAM = "Adam foreach"
+ADAM, THEIRS = "Adam foreach", "pytorch_optimizer Adai for-loop"
 OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], str | None]] = {
     "Adam for-loop": (lambda params: torch.optim.Adam(params, foreach=False), None),
     ADAM: (lambda params: torch.optim.Adam(params, foreach=True), None),
     "Adam fused": (lambda params: torch.optim.Adam(params, fused=True), None),
     "SGD M": (lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9), None),
-    "pytorch_optimizer Adai": (lambda params: pytorch_optimizer.Adai(params, lr=1.0), None),
-    "Adai as printed": (lambda params: Plain(params, {}), "pytorch_optimizer Adai"),
-    "Adai for-loop": (lambda params: Adai(params, foreach=False), "pytorch_optimizer Adai"),
+    THEIRS: (lambda params: pytorch_optimizer.Adai(params, lr=1.0, foreach=False), None),
+    "pytorch_optimizer Adai foreach": (lambda params: pytorch_optimizer.Adai(params, lr=1.0, foreach=True), None),
+    "Adai as printed": (lambda params: Plain(params, {}), THEIRS),
+    "Adai for-loop": (lambda params: Adai(params, foreach=False), THEIRS),
     "Adai foreach": (lambda params: Adai(params, foreach=True), ADAM),
     "Adai": (lambda params: Adai(params), ADAM),
     "Adai fused": (lambda params: Adai(params, fused=True), "Adam fused"),
     "Adai fused, corrections spent": (lambda params: Adai(params, fused=True), "Adam fused"),
+    "AdaiV2 fused": (lambda params: AdaiV2(params, fused=True, **OURS["AdaiV2"].inputs[1]), "Adam fused"),
     "sums of squares alone": (lambda params: Reduction(params, {}), "Adam fused"),
 }
 """Each with its peer, to which it is compared; the catalogue's others are added below."""
@@ -104,8 +106,8 @@ def start(name: str, grads: list[torch.Tensor], device: str) -> torch.optim.Opti
     optimizer = OPTIMIZERS[name][0](params)
     optimizer.step()
     if name.endswith("spent"):
-        for state in optimizer.state.values():
-            state["bias_correction1"] = torch.ones((), device=device)
+        for param, state in optimizer.state.items():
+            state["bias_correction1"] = spent_correction(param)
     optimizer.step()
     return optimizer
 
@@ -120,7 +122,7 @@ def seconds(optimizer: torch.optim.Optimizer, device: str) -> float:
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:
     tensors = [value for state in optimizer.state.values() for value in state.values() if torch.is_tensor(value)]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
 
 
 def operations(name: str, optimizer: torch.optim.Optimizer) -> Operations | None:

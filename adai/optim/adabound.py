@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from adai.optim import reference
 from adai.optim.adamlike import AdamLike
 from adai.optim.base import Requirement, learning_rate
 
@@ -33,12 +34,14 @@ class AdaBound(AdamLike):
     and so are these lines. The printed algorithm has neither bias corrections nor :math:`\epsilon`, and divides
     :math:`\eta_t` by :math:`\sqrt t`, which the code leaves to a schedule. A schedule changes ``lr`` alone, and
     :math:`\alpha_t` makes the bounds follow. For that, each group keeps its first learning rate as ``base_lr``,
-    also in the state dictionary, where the authors' code forgets it when a run is resumed.
+    also in the state dictionary, where the authors' code forgets it when a run is resumed. A group that has one when
+    it is added keeps it.
 
     Args:
         params: parameters, named parameters, or dictionaries that each define a parameter group with options
             of its own.
-        lr: Adam's learning rate, more than 0 when a group is added, since the bounds are relative to it.
+        lr: Adam's learning rate, more than 0 when a group is added, since the bounds are relative to it; later, a
+            schedule may make it 0.
         betas: :math:`(\beta_1, \beta_2)`, each in [0, 1).
         final_lr: the rate to end at, more than 0; one for SGD with a momentum that is a mean of gradients, not
             a sum.
@@ -53,6 +56,9 @@ class AdaBound(AdamLike):
 
     Luo, Xiong, Liu and Sun, *Adaptive Gradient Methods with Dynamic Bound of Learning Rate*, ICLR 2019.
     """
+
+    _algorithm = "AdaBound"
+    rule = staticmethod(reference.elementwise(reference.adabound))
 
     def __init__(
         self,
@@ -74,7 +80,7 @@ class AdaBound(AdamLike):
         super().__init__(params, **options, weight_decay=weight_decay, maximize=maximize, **paths)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a parameter group; its bounds are relative to its learning rate at this moment.
+        """Add a parameter group; its bounds are relative to its ``base_lr`` or else to its present learning rate.
 
         Raises:
             ValueError: a hyperparameter is out of range, a parameter appears twice, or one holds integers; the
@@ -85,16 +91,29 @@ class AdaBound(AdamLike):
         group = self.param_groups[-1]
         group.setdefault("base_lr", float(group["lr"]))
 
-    def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
-        final_lr = group["final_lr"] * learning_rate(group) / group["base_lr"]
-        elapsed = group["gamma"] * t
+    def _fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+        if "base_lr" not in saved and "final_lr" in saved:  # else it is of another optimizer, which the base says
+            raise ValueError("the state_dict is not one of AdaBound: its groups lack base_lr")
+        return super()._fitting_group(own, saved)
+
+    def _numbers(self, t: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        final = -group["final_lr"] * learning_rate(group) / group["base_lr"]
+        elapsed = (group["gamma"] * t).clamp_min(torch.finfo(t.dtype).tiny)
         share = elapsed / (elapsed + 1)  # from 0 to 1; its inverse is 1 + 1 / elapsed
-        torch._foreach_clamp_min_(lengths, (final_lr * share).unbind())
-        torch._foreach_clamp_max_(lengths, (final_lr / share).unbind())
+        return super()._numbers(t, group) | {"least": final * share, "largest": final / share}
+
+    def _factors(self, lists: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
+        factors = super()._factors(lists, group)
+        torch._foreach_clamp_max_(factors, lists["least"])
+        torch._foreach_clamp_min_(factors, lists["largest"])
+        return factors
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)
-        lr, final_lr, gamma = group["lr"], group["final_lr"], group["gamma"]
-        yield "lr", lr, lr > 0, "0 < lr < inf"
+        first, final_lr, gamma = group.get("base_lr"), group["final_lr"], group["gamma"]
+        if first is None:  # the bounds will be relative to lr; later, a schedule may make that 0
+            yield "lr", group["lr"], bool(group["lr"] > 0), "0 < lr < inf"
+        else:
+            yield "base_lr", first, 0 < first < math.inf, "0 < base_lr < inf"
         yield "final_lr", final_lr, 0 < final_lr < math.inf, "0 < final_lr < inf"
         yield "gamma", gamma, 0 < gamma < 1, "0 < gamma < 1"

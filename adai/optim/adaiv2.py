@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from adai.optim import reference
 from adai.optim.adai import _clamped, _scaled
 from adai.optim.adaiw import AdaiW
 from adai.optim.base import Requirement
+from adai.optim.batches import power_
 
 __all__ = ["AdaiV2"]
 
@@ -51,6 +53,8 @@ class AdaiV2(AdaiW):
     The authors' repository is https://github.com/zeke-xie/adaptive-inertia-adai (``adai_optim/adaiv2.py``).
     """
 
+    _algorithm = "AdaiV2"
+    rule = staticmethod(reference.adaiv2)
     _hyperparameters = ("betas", "eps", "weight_decay", "dampening")
 
     def __init__(
@@ -80,20 +84,25 @@ class AdaiV2(AdaiW):
     @classmethod
     def _one_minus_beta1(cls, exp_avg_sqs: list[Tensor], scales: list[Tensor], options: dict[str, Any]) -> list[Tensor]:
         one_minus_beta1 = _scaled(exp_avg_sqs, scales)
-        if options["dampening"] != 1:
-            torch._foreach_pow_(one_minus_beta1, 1 / (3 - 2 * options["dampening"]))
+        power_(one_minus_beta1, 1 / (3 - 2 * options["dampening"]))
         return _clamped(one_minus_beta1, exp_avg_sqs, options)
 
     @classmethod
-    def _driving_gradients(
-        cls, grads: list[Tensor], one_minus_beta1: list[Tensor], options: dict[str, Any]
-    ) -> list[Tensor]:
-        beta0, undamped = options["betas"][0], 1 - options["dampening"]
-        if not undamped:
-            return grads
-        factors = torch._foreach_pow(one_minus_beta1, -undamped)
-        torch._foreach_mul_(factors, beta0**undamped)
-        return list(torch._foreach_mul(grads, factors))
+    def _average_(
+        cls, exp_avgs: list[Tensor], grads: list[Tensor], one_minus_beta1: list[Tensor], options: dict[str, Any]
+    ) -> None:
+        beta0, dampening = options["betas"][0], options["dampening"]
+        if not isinstance(dampening, Tensor) and dampening == 1:
+            super()._average_(exp_avgs, grads, one_minus_beta1, options)
+            return
+        torch._foreach_addcmul_(exp_avgs, exp_avgs, one_minus_beta1, value=-1)
+        # (1 - beta1) (beta0 / (1 - beta1))^(1 - dampening), without a negative power
+        power_(one_minus_beta1, dampening)
+        if isinstance(dampening, Tensor):
+            torch._foreach_mul_(one_minus_beta1, beta0 ** (1 - dampening))
+            torch._foreach_addcmul_(exp_avgs, one_minus_beta1, grads)
+        else:
+            torch._foreach_addcmul_(exp_avgs, one_minus_beta1, grads, value=beta0 ** (1 - dampening))
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

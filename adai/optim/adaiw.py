@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from adai.optim import reference
 from adai.optim.adai import Adai
 
 __all__ = ["AdaiS", "AdaiW"]
@@ -36,6 +37,8 @@ class AdaiW(Adai):
         ValueError, RuntimeError: as for :class:`~adai.optim.adai.Adai`.
     """
 
+    _algorithm = "AdaiW"
+    rule = staticmethod(reference.adaiw)
     _decoupled_weight_decay = True
 
     def __init__(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adai.optim.base import Active, DenseOptimizer, Requirement, learning_rate
-from adai.optim.batches import batched, precise
+from adai.optim.batches import batched, one_minus_power, precise
 
 __all__ = ["AdamLike"]
 
@@ -23,35 +23,37 @@ class AdamLike(DenseOptimizer):
 
     def _update(self, active: list[Active]) -> None:
         for batch in batched(active):
-            grads = self._descent(batch.params, batch.grads, batch.group)
-            for part in batch.parts():
-                states = {name: tensors[part] for name, tensors in batch.states.items()}
-                self._move(batch.params[part], grads[part], states, batch.group)
+            torch._foreach_add_(batch["step"], 1)
+            t = torch.stack(batch["step"]).to(batch.params[0].device, precise(batch.params[0].dtype), non_blocking=True)
+            numbers = {name: list(of_each.unbind()) for name, of_each in self._numbers(t, batch.group).items()}
+            lists = {"param": batch.params, "grad": batch.grads} | batch.states | numbers
+            for _, pieces in batch.pieces(*lists.values()):
+                self._move(dict(zip(lists, pieces, strict=True)), batch.group)
 
-    def _move(
-        self, params: list[Tensor], grads: list[Tensor], states: dict[str, list[Tensor]], group: dict[str, Any]
-    ) -> None:
+    def _move(self, lists: dict[str, list[Tensor]], group: dict[str, Any]) -> None:
+        grads = self._descent(lists["param"], lists["grad"], group)
         beta1, beta2 = group["betas"]
-        torch._foreach_add_(states["step"], 1)
-        t = torch.stack(states["step"]).to(params[0].device, precise(params[0].dtype), non_blocking=True)
-        torch._foreach_lerp_(states["exp_avg"], grads, 1 - beta1)
-        self._accumulate(states["exp_avg_sq"], grads, beta2)
-        rates = learning_rate(group) * _one_minus_power(beta2, t).sqrt() / _one_minus_power(beta1, t)
-        lengths = list(torch._foreach_div(rates.unbind(), self._denominators(states, group)))
-        self._bound(lengths, t, group)
-        torch._foreach_addcmul_(params, lengths, states["exp_avg"], value=-1)
+        torch._foreach_lerp_(lists["exp_avg"], grads, 1 - beta1)
+        self._accumulate(lists["exp_avg_sq"], grads, beta2)
+        torch._foreach_addcmul_(lists["param"], self._factors(lists, group), lists["exp_avg"])
 
-    # AdaBound, Padam and Yogi each override one of these.
+    # AdaBound, Padam and Yogi override some of these.
+
+    def _numbers(self, t: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        """Return what is one number for each tensor, as vectors, after t steps of each tensor.
+
+        The rate is minus the learning rate with both bias corrections.
+        """
+        beta1, beta2 = group["betas"]
+        return {"rate": -learning_rate(group) * one_minus_power(beta2, t).sqrt() / one_minus_power(beta1, t)}
 
     def _accumulate(self, exp_avg_sqs: list[Tensor], grads: list[Tensor], beta2: float) -> None:
         torch._foreach_mul_(exp_avg_sqs, beta2)
         torch._foreach_addcmul_(exp_avg_sqs, grads, grads, value=1 - beta2)
 
-    def _denominators(self, states: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
-        return _roots(states["exp_avg_sq"], group["eps"])
-
-    def _bound(self, lengths: list[Tensor], t: Tensor, group: dict[str, Any]) -> None:
-        """Change the learning rates of single elements in place, after t steps of each tensor."""
+    def _factors(self, lists: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
+        """Return what the first moments, times this, add to the parameters."""
+        return list(torch._foreach_div(lists["rate"], _roots(lists["exp_avg_sq"], group["eps"])))
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)
@@ -60,17 +62,10 @@ class AdamLike(DenseOptimizer):
         yield "eps", eps, 0 < eps < math.inf, "0 < eps < inf"
 
 
-def _one_minus_power(beta: float, t: Tensor) -> Tensor:
-    """Return 1 - beta^t, which in float32 would lose most of its digits if it were computed as written."""
-    return -torch.expm1(t * (math.log(beta) if beta else -math.inf))
-
-
 def _roots(exp_avg_sqs: list[Tensor], eps: float) -> list[Tensor]:
     """Return sqrt(v) + eps of each tensor."""
     # In half precision, eps alone might round to 0, and a gradient of 0 would give 0/0.
     eps = max(eps, torch.finfo(exp_avg_sqs[0].dtype).tiny)
     results = list(torch._foreach_sqrt(exp_avg_sqs))
-    if torch.is_grad_enabled():  # autograd still needs them
-        return list(torch._foreach_add(results, eps))
     torch._foreach_add_(results, eps)
     return results

@@ -4,11 +4,15 @@ import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
+
+from adai.optim import reference
+from adai.optim.takeover import translated
 
 __all__ = ["DenseOptimizer"]
 
@@ -18,6 +22,10 @@ Requirement: TypeAlias = tuple[str, float | Tensor, bool, str]
 
 _PATHS = ("foreach", "fused", "capturable", "differentiable")
 """Options that affect speed, not results; an old state_dict may lack them."""
+
+
+_FOREIGN = {"amsgrad", "momentum_decay", "decoupled_weight_decay"}
+"""Options of torch's own optimizers whose state, before their first step, is otherwise like ours."""
 
 
 class Active(NamedTuple):
@@ -32,17 +40,20 @@ class Active(NamedTuple):
 class DenseOptimizer(Optimizer):
     """The base of optimizers of dense gradients, real or complex; it has no step of its own.
 
-    A subclass names its state, says what its hyperparameters must satisfy, and writes one step of its algorithm.
+    A subclass names its state, says what its hyperparameters must satisfy, and writes one step of its algorithm; the
+    step that gradients can flow through is its rule in the reference.
     A parameter that has no gradient in a step stays as it is, and so does its state; steps are counted for each
     parameter by itself. A complex parameter is two real ones.
     """
 
+    _algorithm: str
+    rule: reference.Rule
     _state_names: tuple[str, ...] = ("step", "exp_avg", "exp_avg_sq")
     _beta_names: tuple[str, str] = ("beta1", "beta2")
     _decoupled_weight_decay = False
 
     def __init__(self, params: ParamsT, **defaults: Any) -> None:
-        super().__init__(params, defaults)
+        super().__init__(params, defaults | {"algorithm": self._algorithm})
 
     # torch wraps the next two so that torch.compile skips them; the wrapper's first call imports the compiler and with
     # it SymPy. Going around it halves the time to the first step where nothing is compiled.
@@ -58,7 +69,7 @@ class DenseOptimizer(Optimizer):
         self._require_in_range({**self.defaults, **param_group})
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
         try:
-            _require_parameters(self.param_groups[-1]["params"])
+            self._require_parameters(self.param_groups[-1]["params"])
         except ValueError:
             del self.param_groups[-1]
             raise
@@ -76,6 +87,19 @@ class DenseOptimizer(Optimizer):
             given = ", ".join(f"{name}={value!r}" for name, value in group.items() if name not in ("params", *_PATHS))
             raise TypeError(f"hyperparameters must be numbers, and betas two of them, but are {given}") from error
 
+    def _require_parameters(self, params: list[Tensor]) -> None:
+        if self.defaults["differentiable"] and any(hasattr(param, "placements") for param in params):
+            raise ValueError("differentiable=True follows whole parameters, but there is a sharded one")
+        first: dict[Tensor, int] = {}
+        for index, param in enumerate(params):
+            which = f"parameter {index} of the group, of shape {tuple(param.shape)},"
+            if not (param.is_floating_point() or param.is_complex()):
+                raise ValueError(
+                    f"{which} has dtype {param.dtype}, but must be real or complex; pass only what can have a gradient"
+                )
+            if first.setdefault(param, index) != index:  # torch itself only warns, and would move it twice in a step
+                raise ValueError(f"{which} is also its parameter {first[param]}, but each must appear once")
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
@@ -86,45 +110,91 @@ class DenseOptimizer(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load what ``state_dict()`` returned.
 
+        Hooks run as torch documents. What the hooks before loading have made of the dictionary is what must fit, and
+        where it does not, nothing changes.
+
         Raises:
             ValueError: it belongs to another optimizer or to other parameters; the optimizer has not changed.
         """
-        if lacking := {"state", "param_groups"} - state_dict.keys():
+        # Hooks run in the order of their registration, so this one sees what all others have made of the dictionary.
+        last = self.register_load_state_dict_pre_hook(lambda _, given: self._fitting(given))
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
+
+    def _fitting(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return a saved state in the present form, for this device, after it has been found to fit."""
+        if lacking := {"state", "param_groups"} - given.keys():
             raise ValueError(f"this is not an optimizer's state_dict: it lacks {', '.join(sorted(lacking))}")
-        for own, saved in zip(self.param_groups, state_dict["param_groups"], strict=False):
-            self._require_fitting_group(own, saved)
+        if any("params" not in saved for saved in given["param_groups"]):
+            raise ValueError("this is not an optimizer's state_dict: a group of it lacks params")
+        for key, state in given["state"].items():
+            if not isinstance(state, dict):
+                raise ValueError(
+                    f"this is not an optimizer's state_dict: the state of {key} is {state!r}, no dictionary"
+                )
+        given = translated(given, self._algorithm)
+        groups, states = [], dict(given["state"])
+        for own, saved in zip(self.param_groups, given["param_groups"], strict=False):
+            groups.append(self._fitting_group(own, saved))
             for param, index in zip(own["params"], saved["params"], strict=False):
-                if state := state_dict["state"].get(index):
-                    self._require_fitting_state(param, index, state)
-        super().load_state_dict(state_dict)
-        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            for param, index in zip(group["params"], saved["params"], strict=True):
-                if state := state_dict["state"].get(index):
-                    self._repair_state(param, group, state)
+                if state := states.get(index):
+                    states[index] = self._fitting_state(param, index, state, groups[-1])
+        # Where their numbers differ, torch says so.
+        return {**given, "state": states, "param_groups": groups + given["param_groups"][len(groups) :]}
 
-    def _repair_state(self, param: Tensor, group: dict[str, Any], saved: dict[str, Any]) -> None:
-        """Mend a loaded state of one parameter, given what was saved."""
-        new = self._new_step(param, group)
-        self.state[param]["step"] = torch.as_tensor(saved["step"], dtype=new.dtype, device=new.device)
-
-    def _require_fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> None:
-        if lacking := sorted((self.defaults.keys() | {"betas"}) - set(_PATHS) - saved.keys()):
+    def _fitting_group(self, own: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+        if (algorithm := saved.get("algorithm", self._algorithm)) != self._algorithm:
+            raise ValueError(
+                f"the state_dict is one of {algorithm}, not of {self._algorithm}, which means something else by it; "
+                f"if you know what you do, set algorithm={self._algorithm!r} in its groups"
+            )
+        if "algorithm" not in saved and (foreign := sorted(_FOREIGN & saved.keys())):
+            raise ValueError(
+                f"the state_dict is not one of {self._algorithm}, which has no {', '.join(foreign)}: it may be Adam's"
+            )
+        optional = {"algorithm", "maximize", *_PATHS}
+        if lacking := sorted((self.defaults.keys() | {"betas"}) - optional - saved.keys()):
             name = type(self).__name__
             raise ValueError(f"the state_dict is not one of {name}: its groups lack {', '.join(lacking)}")
-        self._require_in_range({**own, **saved})
+        group = {name: own[name] for name in optional if name in own} | saved
+        group["differentiable"] = own["differentiable"]  # which is the optimizer's, and no matter of a run
+        self._require_in_range({**own, **group})
+        return group
 
-    def _require_fitting_state(self, param: Tensor, index: int, state: dict[str, Any]) -> None:
+    def _fitting_state(self, param: Tensor, index: int, saved: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
         name = type(self).__name__
-        if missing := [key for key in self._state_names if key not in state and key != "exp_avg_sq_sum"]:
+        if missing := [key for key in self._state_names if key not in saved]:
             raise ValueError(
-                f"the state_dict is not one of {name}: parameter {index} has {', '.join(state)}, but no "
+                f"the state_dict is not one of {name}: parameter {index} has {', '.join(saved)}, but no "
                 f"{', '.join(missing)}"
             )
-        for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq"):
-            if key in self._state_names and state[key].shape != param.shape:
+        for key in self._state_names[1:]:
+            value = saved[key]
+            if (
+                not isinstance(value, Tensor)
+                or value.layout != torch.strided
+                or value.is_complex() != param.is_complex()
+            ):
+                kind = "complex" if param.is_complex() else "real"
+                raise ValueError(f"{key} of parameter {index} must be a dense {kind} tensor, but is {value!r}")
+        self._require_shapes(param, saved, f"parameter {index} in the state_dict", "it was saved for another model")
+        try:
+            step = float(saved["step"])
+        except (TypeError, ValueError, RuntimeError):
+            step = math.nan
+        if not 0 <= step < math.inf:
+            raise ValueError(f"step of parameter {index} must be one number, 0 or more, but is {saved['step']!r}")
+        new = self._new_step(param, group)
+        return {**saved, "step": torch.as_tensor(saved["step"], dtype=new.dtype, device=new.device).reshape(())}
+
+    def _require_shapes(self, param: Tensor, state: dict[str, Any], which: str, advice: str) -> None:
+        for key in self._state_names:
+            shape = state[key].shape if isinstance(state[key], Tensor) else ()
+            if key != "step" and shape != param.shape:
                 raise ValueError(
-                    f"{key} of parameter {index} has shape {tuple(state[key].shape)} in the state_dict, but the "
-                    f"parameter has {tuple(param.shape)}: it was saved for another model"
+                    f"{key} of {which} has shape {tuple(shape)}, but the parameter has {tuple(param.shape)}: {advice}"
                 )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -138,41 +208,79 @@ class DenseOptimizer(Optimizer):
 
         Raises:
             RuntimeError: a gradient is sparse; parameters and state have not changed.
+            ValueError: a state has another shape than its parameter; likewise.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with torch.set_grad_enabled(self.defaults.get("differentiable", False)):
-            self._update(self._active())
+        if self.defaults["differentiable"]:
+            with torch.enable_grad():
+                self._follow_rule(self._active())
+        else:
+            with torch.no_grad():
+                self._update(self._active())
         return loss
+
+    def _follow_rule(self, active: list[Active]) -> None:
+        """Take the step as the reference does, which changes nothing in place, so that autograd can follow."""
+        held = []
+        for group, params, grads, _ in active:
+            for param, grad in zip(params, grads, strict=True):
+                state = {name: as_real(self.state[param][name]) for name in self._state_names}
+                # A clone, since what autograd keeps of the step must survive that the parameter is written.
+                followed = reference.Parameter.from_state(as_real(param).clone(), group, state)
+                held.append((param, state, followed, -as_real(grad) if group["maximize"] else as_real(grad)))
+        reference.step(self.rule, [followed for _, _, followed, _ in held], [grad for *_, grad in held])
+        for param, state, followed, _ in held:
+            for name, value in followed.to_state(state).items():
+                pairs = param.is_complex() and name != "step"
+                self.state[param][name] = torch.view_as_complex(value) if pairs else value
+            as_real(param).copy_(followed.theta)
 
     def _active(self) -> list[Active]:
         """Return all parameters that have a gradient, with their state; nothing changes if a gradient is refused."""
-        for grad in (param.grad for group in self.param_groups for param in group["params"]):
-            if grad is not None and grad.layout != torch.strided:
+        # With many small tensors a good part of a step goes by here, hence functions that loop in C.
+        active = []
+        for group in self.param_groups:
+            params, grads = list(group["params"]), list(map(attrgetter("grad"), group["params"]))
+            if type(None) in set(map(type, grads)):
+                params = [param for param, grad in zip(params, grads, strict=True) if grad is not None]
+                grads = [grad for grad in grads if grad is not None]
+            if params:
+                active.append(Active(group, params, grads, {name: [] for name in self._state_names}))
+        for _, _, grads, _ in active:
+            if set(map(attrgetter("layout"), grads)) != {torch.strided}:
+                sparse = next(grad for grad in grads if grad.layout != torch.strided)
                 raise RuntimeError(
-                    f"{type(self).__name__} needs dense gradients, but one of shape {tuple(grad.shape)} has layout "
-                    f"{grad.layout}; use sparse=False in the embedding it comes from, or another optimizer for that "
+                    f"{type(self).__name__} needs dense gradients, but one of shape {tuple(sparse.shape)} has layout "
+                    f"{sparse.layout}; use sparse=False in the embedding it comes from, or another optimizer for that "
                     "parameter"
                 )
-        active = [Active(group, [], [], {name: [] for name in self._state_names}) for group in self.param_groups]
-        for group, params, grads, states in active:
-            self._init_group(group, params, grads, *states.values())
-        return [one for one in active if one.params]
+        for group, params, _, states in active:
+            self._init_group(group, params, *states.values())
+            if not group.get("fused"):  # whose kernel looks itself
+                self._require_own_shapes(params, states)
+        return active
 
-    def _init_group(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], *states: list[Tensor]
-    ) -> None:
+    def _init_group(self, group: dict[str, Any], params: list[Tensor], *states: list[Tensor]) -> None:
         # Dynamo runs a method of this name eagerly, and traces only what follows.
-        params += [param for param in group["params"] if param.grad is not None]
-        grads += [param.grad for param in params if param.grad is not None]  # the test again, for the type checkers
-        held = [self.state[param] for param in params]
-        for param, state in zip(params, held, strict=True):
-            if not state:
-                state.update(self._new_state(param, group))
+        held = list(map(self.state.__getitem__, params))
+        if not all(held):
+            for param, state in zip(params, held, strict=True):
+                if not state:
+                    state.update(self._new_state(param, group))
         for values, name in zip(states, self._state_names, strict=True):
-            values += [state[name] for state in held]
+            values += map(itemgetter(name), held)
+
+    def _require_own_shapes(self, params: list[Tensor], states: dict[str, list[Tensor]]) -> None:
+        """Raise a ValueError where a state, changed by hand, has another shape than its parameter."""
+        shapes = [param.shape for param in params]
+        for name, values in states.items():
+            if name != "step" and [value.shape for value in values] != shapes:
+                for index, param in enumerate(params):
+                    state = {key: values[index] for key, values in states.items()}
+                    self._require_shapes(param, state, f"parameter {index} of those with a gradient", "reshape both")
 
     @abstractmethod
     def _update(self, active: list[Active]) -> None:
@@ -189,6 +297,8 @@ class DenseOptimizer(Optimizer):
         yield "lr", lr, bool(0 <= lr < math.inf), "0 <= lr < inf"
         yield f"{second} (betas[1])", betas[1], 0 <= betas[1] < 1, f"0 <= {second} < 1"
         yield "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay < inf"
+        given, own = group["differentiable"], self.defaults["differentiable"]
+        yield "differentiable", given, given == own, f"differentiable={own}, the optimizer's argument"
 
     def _new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         return {
@@ -213,18 +323,6 @@ class DenseOptimizer(Optimizer):
         return grads
 
 
-def _require_parameters(params: list[Tensor]) -> None:
-    first: dict[Tensor, int] = {}
-    for index, param in enumerate(params):
-        which = f"parameter {index} of the group, of shape {tuple(param.shape)},"
-        if not (param.is_floating_point() or param.is_complex()):
-            raise ValueError(
-                f"{which} has dtype {param.dtype}, but must be real or complex; pass only what can have a gradient"
-            )
-        if first.setdefault(param, index) != index:  # torch itself only warns, and would move it twice in a step
-            raise ValueError(f"{which} is also its parameter {first[param]}, but each must appear once")
-
-
 def as_real(tensor: Tensor) -> Tensor:
     """Return a real tensor as it is, and a complex one as a view with a further last dimension of 2."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
@@ -235,5 +333,5 @@ def learning_rate(group: dict[str, Any]) -> float | Tensor:
     lr = group["lr"]
     if not isinstance(lr, Tensor):
         return float(lr)
-    stays = group["capturable"] or group["differentiable"] or lr.device.type != "cpu" or torch.compiler.is_compiling()
+    stays = group["capturable"] or lr.device.type != "cpu" or torch.compiler.is_compiling()
     return lr.reshape(()) if stays else float(lr)

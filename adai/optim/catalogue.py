@@ -52,10 +52,9 @@ class Entry:
         label: its name in figures and tables; of ours, the class's name.
         colour: its colour in figures, as ``#rrggbb``; no other has it, but AdaiS has that of AdaiW, which it is.
         defaults_from: the source of the defaults.
-        rule: its step in float64, written from the paper (`adai.optim.reference`).
-        decoupled_weight_decay: whether weight decay leaves the gradient alone.
-        inputs: two sets of all the arguments of the rule. Tests train with each, and with both as parameter groups. Of
-            ours, they try every hyperparameter away from its default.
+        rule: its step in readable lines, written from the paper (`adai.optim.reference`).
+        inputs: two sets of all that the rule reads but lr and weight_decay. Tests train with each, and with both as
+            parameter groups. Of ours, they try every hyperparameter away from its default.
         errors: of ours, arguments that raise a ValueError, each with a regular expression for its message. Every
             hyperparameter has one except lr and weight_decay, which all of ours check alike.
         in_float16: arguments that keep a float16 run near a float32 run, such as an eps that does not round to zero.
@@ -68,7 +67,6 @@ class Entry:
     defaults_from: str
     rule: reference.Rule
     inputs: tuple[dict[str, Any], dict[str, Any]]
-    decoupled_weight_decay: bool = False
     errors: tuple[tuple[dict[str, Any], str], ...] = ()
     in_float16: dict[str, float] = field(default_factory=dict)
     paper: dict[str, dict[str, Setting]] = field(default_factory=dict)
@@ -106,8 +104,7 @@ _ADAIW = Entry(
     label="AdaiW",
     colour="#a65fb5",
     defaults_from="Section 5",
-    rule=reference.adai,
-    decoupled_weight_decay=True,
+    rule=AdaiW.rule,
     inputs=_ADAI_INPUTS,
     errors=_ADAI_ERRORS,
     paper={"cifar": _d1(lr=0.1, weight_decay=5e-3)},
@@ -119,7 +116,7 @@ CATALOGUE: dict[str, Entry] = {
         label="Adai",
         colour="#d9631e",
         defaults_from="Section 5",
-        rule=reference.adai,
+        rule=Adai.rule,
         inputs=_ADAI_INPUTS,
         errors=_ADAI_ERRORS,
         paper={
@@ -159,7 +156,7 @@ CATALOGUE: dict[str, Entry] = {
         label="AMSGrad",
         colour="#506a73",
         defaults_from="default of Reddi et al. (2018); of torch.optim.Adam where they give none",
-        rule=elementwise(reference.amsgrad_corrected),
+        rule=elementwise(reference.amsgrad),
         inputs=_ADAM_INPUTS,
         paper={"cifar": _d1(lr=1e-3, weight_decay=5e-4)},
     ),
@@ -168,8 +165,7 @@ CATALOGUE: dict[str, Entry] = {
         label="AdamW",
         colour="#a69153",
         defaults_from="default of Loshchilov and Hutter (2019)",
-        rule=elementwise(reference.adam),
-        decoupled_weight_decay=True,
+        rule=elementwise(reference.adamw),
         inputs=_ADAM_INPUTS,
         paper={"cifar": _d1(lr=1e-3, weight_decay=0.5)},
     ),
@@ -178,7 +174,7 @@ CATALOGUE: dict[str, Entry] = {
         label="AdaBound",
         colour="#8c5846",
         defaults_from="default of Luo et al. (2019)",
-        rule=elementwise(reference.adabound),
+        rule=AdaBound.rule,
         inputs=(
             {**_ADAM_INPUTS[0], "final_lr": 0.1, "gamma": 1e-3},
             {**_ADAM_INPUTS[1], "final_lr": 0.05, "gamma": 0.3},
@@ -197,7 +193,7 @@ CATALOGUE: dict[str, Entry] = {
         label="Padam",
         colour="#9326ff",
         defaults_from="default of Chen and Gu (2018)",
-        rule=elementwise(reference.padam),
+        rule=Padam.rule,
         inputs=({**_ADAM_INPUTS[0], "partial": 0.125}, {**_ADAM_INPUTS[1], "partial": 0.4}),
         errors=(*_ADAM_ERRORS, ({"partial": 0.6}, r"partial is 0\.6, but must satisfy 0 <= partial <= 0\.5")),
         in_float16={"eps": 0.1},
@@ -208,7 +204,7 @@ CATALOGUE: dict[str, Entry] = {
         label="Yogi",
         colour="#ff4da6",
         defaults_from="default of Zaheer et al. (2018); of TensorFlow Addons where they give none",
-        rule=elementwise(reference.yogi),
+        rule=Yogi.rule,
         inputs=({**_ADAM_INPUTS[0], "initial_accumulator": 1e-6}, {**_ADAM_INPUTS[1], "initial_accumulator": 1.0}),
         errors=(
             *_ADAM_ERRORS,
@@ -232,8 +228,7 @@ CATALOGUE: dict[str, Entry] = {
         label="AdaiV2",
         colour="#d64550",
         defaults_from="default of AdaiW",
-        rule=reference.adai,
-        decoupled_weight_decay=True,
+        rule=AdaiV2.rule,
         inputs=({**_ADAI_INPUTS[0], "dampening": 0.0}, {**_ADAI_INPUTS[1], "dampening": 0.5}),
         errors=(*_ADAI_ERRORS, ({"dampening": 1.5}, r"dampening is 1\.5, but must satisfy 0 <= dampening <= 1")),
     ),

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from adai.optim import reference
 from adai.optim.adamlike import AdamLike, _roots
 from adai.optim.base import Requirement
+from adai.optim.batches import power_
 
 __all__ = ["Padam"]
 
@@ -50,6 +52,8 @@ class Padam(AdamLike):
     arXiv:1806.06763.
     """
 
+    _algorithm = "Padam"
+    rule = staticmethod(reference.elementwise(reference.padam))
     _state_names = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
@@ -70,11 +74,12 @@ class Padam(AdamLike):
         paths = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
         super().__init__(params, **options, maximize=maximize, **paths)
 
-    def _denominators(self, states: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
-        torch._foreach_maximum_(states["max_exp_avg_sq"], states["exp_avg_sq"])
-        denominators = _roots(states["max_exp_avg_sq"], group["eps"])
-        torch._foreach_pow_(denominators, 2 * group["partial"])
-        return denominators
+    def _factors(self, lists: dict[str, list[Tensor]], group: dict[str, Any]) -> list[Tensor]:
+        torch._foreach_maximum_(lists["max_exp_avg_sq"], lists["exp_avg_sq"])
+        factors = _roots(lists["max_exp_avg_sq"], group["eps"])
+        power_(factors, -2 * group["partial"])
+        torch._foreach_mul_(factors, lists["rate"])
+        return factors
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:
         yield from super()._requirements(group)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from adai.optim import reference
 from adai.optim.adamlike import AdamLike
 from adai.optim.base import Requirement, as_real
 
@@ -50,6 +51,9 @@ class Yogi(AdamLike):
     Zaheer, Reddi, Sachan, Kale and Kumar, *Adaptive Methods for Nonconvex Optimization*, NeurIPS 2018.
     """
 
+    _algorithm = "Yogi"
+    rule = staticmethod(reference.elementwise(reference.yogi))
+
     def __init__(
         self,
         params: ParamsT,
@@ -75,9 +79,8 @@ class Yogi(AdamLike):
 
     def _accumulate(self, exp_avg_sqs: list[Tensor], grads: list[Tensor], beta2: float) -> None:
         squares = torch._foreach_mul(grads, grads)
-        with torch.no_grad():  # a sign has no slope, and autograd would keep what is overwritten below
-            signs = torch._foreach_sub(exp_avg_sqs, squares)
-            torch._foreach_sign_(signs)
+        signs = torch._foreach_sub(exp_avg_sqs, squares)
+        torch._foreach_sign_(signs)
         torch._foreach_addcmul_(exp_avg_sqs, signs, squares, value=beta2 - 1)
 
     def _requirements(self, group: dict[str, Any]) -> Iterator[Requirement]:

@@ -1,6 +1,8 @@
 """Parameters, gradients and optimizers for the tests: one set drawn from a seed, one of fixed shapes."""
 
 import io
+import tempfile
+import warnings
 
 import numpy as np
 import pytest
@@ -53,6 +55,23 @@ def through_a_file(state_dict):
     return torch.load(file, weights_only=True)
 
 
+def through_a_checkpoint(before, after):
+    """Let a module and its optimizer take over from others by a checkpoint of torch.distributed in a folder."""
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is one process
+        weights, state = get_state_dict(*before)
+        dcp.save({"weights": weights, "state": state}, checkpoint_id=folder)
+        weights, state = get_state_dict(*after)  # which gives a fresh optimizer its state
+        try:
+            dcp.load({"weights": weights, "state": state}, checkpoint_id=folder)
+        except dcp.CheckpointException as error:  # no Exception, but a BaseException
+            raise ValueError(str(error).splitlines()[-1]) from error
+        set_state_dict(*after, model_state_dict=weights, optim_state_dict=state)
+
+
 # ── drawn from a seed, for comparison with the reference ──
 
 SMALL = SHAPES[:-1]
@@ -97,13 +116,9 @@ def run(optimizer, values, gradients, **options):
 
 def follow(entry, values, gradients, groups):
     """The parameters of the entry's reference after the last step; the first three are in the first group."""
-    followed = []
-    for index, value in enumerate(values):
-        hyperparameters = dict(groups[int(index >= 3)])
-        rates = {name: hyperparameters.pop(name) for name in ("lr", "weight_decay") if name in hyperparameters}
-        followed.append(reference.Parameter(value, **rates, hyperparameters=hyperparameters))
+    followed = [reference.Parameter(value, **groups[int(index >= 3)]) for index, value in enumerate(values)]
     for step_gradients in gradients:
-        reference.step(entry.rule, followed, step_gradients, entry.decoupled_weight_decay)
+        reference.step(entry.rule, followed, step_gradients)
     return followed
 
 

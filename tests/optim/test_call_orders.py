@@ -51,7 +51,7 @@ class CallOrders(RuleBasedStateMachine):
             self.optimizer.add_param_group(group)
         for param in params:
             self.params.append(param)
-            self.expected.append(reference.Parameter(real(param), lr, weight_decay, self.entry.inputs[1]))
+            self.expected.append(reference.Parameter(real(param), lr, weight_decay, **self.entry.inputs[1]))
 
     @rule(seed=seeds, scale=st.floats(1e-2, 1e2), present=st.integers(0, 2**8 - 1))
     def backward(self, seed, scale, present):
@@ -69,7 +69,7 @@ class CallOrders(RuleBasedStateMachine):
     def zero_grad(self, set_to_none):
         self.optimizer.zero_grad(set_to_none=set_to_none)
 
-    @rule(group=st.integers(0, 10), lr=rates, as_tensor=st.booleans())
+    @rule(group=st.integers(0, 10), lr=st.just(0.0) | rates, as_tensor=st.booleans())
     def change_lr(self, group, lr, as_tensor):
         chosen = self.optimizer.param_groups[group % len(self.optimizer.param_groups)]
         chosen["lr"] = torch.tensor(lr, dtype=torch.float64) if as_tensor else lr
@@ -89,7 +89,7 @@ class CallOrders(RuleBasedStateMachine):
             assert (param.grad is None) if grad is None else torch.equal(param.grad, grad)
         sign = -1 if self.made["maximize"] else 1
         gradients = [None if grad is None else sign * real(grad) for grad in before]
-        reference.step(self.entry.rule, self.expected, gradients, self.entry.decoupled_weight_decay)
+        reference.step(self.entry.rule, self.expected, gradients)
         sizes = [one.theta.abs().max().item() for one in self.expected if one.theta.numel()]
         self.moved = max([self.moved, *sizes])
 

@@ -11,8 +11,7 @@ from torch.testing._internal.common_optimizers import OptimizerInfo
 if "has_capturable_arg" not in inspect.signature(OptimizerInfo).parameters:
     pytest.skip("this torch is older than OptimizerInfo's present form", allow_module_level=True)
 
-from tests.optim.conformance.case import INFOS
-from tests.optim.conformance.paths import NO_COMPILER
+from tests.optim.conformance.case import INFOS, NO_COMPILER
 from tests.optim.conformance.table import BEHAVIOURS, PASSED, RESULTS, outcome, read_table, version
 
 RENEW = "python -m tests.optim.conformance renews the table"

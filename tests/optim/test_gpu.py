@@ -40,10 +40,35 @@ def test_a_gpu_gives_the_result_of_the_cpu(entry, path):
 
 
 @each_with_fused
-def test_the_compiled_step_gives_the_same_result(entry):
+def test_the_compiled_step_gives_the_same_result_under_a_schedule_and_is_compiled_once(entry):
+    graphs, results = [], []
+    for fused in (True, False):
+        params = start(torch.float32, device="cuda")
+        optimizer = entry.optimizer(params, fused=fused)
+        for step in range(5):
+            for group in optimizer.param_groups:
+                group.update(lr=0.1 / (step + 1), eps=1e-3 * (step + 1), betas=(0.1, 0.9 + 0.01 * step))
+            train(params, optimizer, [step])
+            graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+        results.append(params)
+    assert len(set(graphs)) == 1
+    assert_close(*results, 1e-4)
+
+
+@each_with_fused
+def test_a_gradient_scaler_steps_a_fused_optimizer_and_skips_what_overflows(entry):
     fused, plain = start(torch.float32, device="cuda"), start(torch.float32, device="cuda")
-    train(fused, entry.optimizer(fused, fused=True), range(5))
-    train(plain, entry.optimizer(plain), range(5))
+    optimizer, scaler = entry.optimizer(fused, fused=True), torch.amp.GradScaler("cuda", init_scale=8.0)
+    scaler.scale(torch.zeros((), device="cuda"))
+    feed(fused, 0)
+    for param in fused:
+        param.grad.mul_(8)
+    scaler.step(optimizer)
+    scaler.update()
+    train(plain, entry.optimizer(plain), [0])
+    assert_close(fused, plain, 1e-4)
+    fused[3].grad[0, 0] = float("inf")
+    scaler.step(optimizer)
     assert_close(fused, plain, 1e-4)
 
 

@@ -1,166 +1,65 @@
-"""The mean over all parameters, whoever holds them: processes that share a model train as one process does."""
+"""The mean over all parameters, whoever holds them: processes that share a model train, save and resume as one does."""
 
-import os
-import socket
-import sys
-import time
 from functools import partial
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.distributed.fsdp
-import torch.multiprocessing as mp
-from torch import nn
 
 from adai import Adai
-from adai.optim.catalogue import OURS
+from tests.optim import sharing
+from tests.optim.problems import start
+from tests.optim.sharing import OPTIMIZERS, STEPS, TYPES, alone, batch, model
 
-FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public from torch 2.6 on
-STEPS = 20
-PROCESSES = 3
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch was built without gloo")
 
 
-def model():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        # 7, 5 and 2 rows share out unevenly over 3 processes.
-        return nn.Sequential(nn.Linear(4, 7), nn.Tanh(), nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 2)).double()
-
-
-def batch(step):
-    generator = torch.Generator().manual_seed(step)
-    return (
-        torch.randn(2 * PROCESSES, 4, generator=generator, dtype=torch.float64),
-        torch.randn(2 * PROCESSES, 2, generator=generator, dtype=torch.float64),
-    )
-
-
-def train(network, optimizer, steps, rank=None):
-    share = slice(None) if rank is None else slice(2 * rank, 2 * rank + 2)
-    for step in steps:
-        inputs, targets = (tensor[share] for tensor in batch(step))
-        optimizer.zero_grad()
-        (network(inputs) - targets).square().mean().backward()
-        optimizer.step()
-
-
-def alone(optimizer, steps=STEPS):
-    network = model()
-    train(network, optimizer(network.parameters()), range(steps))
-    return {name: value.detach() for name, value in network.state_dict().items()}
-
-
-def process(rank, port, folder):
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), OMP_NUM_THREADS="1")
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=PROCESSES)
-    try:
-        works = [work for work in WORKS if FSDP2 or work not in (with_fsdp, with_fsdp_resumed)]
-        results = {(work.__name__, name): work(OPTIMIZERS[name], rank) for work in works for name in OPTIMIZERS}
-        results["error"] = with_zero_unaware(rank)
-        if rank == 0:
-            torch.save(results, folder / "results.pt")
-    finally:
-        time.sleep(0.1)  # as in adai.training.processes.process_group
-        dist.destroy_process_group()
+def works(*functions):
+    """Parametrize a test by the keys of these works."""
+    keys = [key for key in sharing.all_works() if key[0] in functions]
+    return pytest.mark.parametrize("key", keys, ids="-".join)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What the processes came to, all trainings after one another in one start of them."""
-    folder = tmp_path_factory.mktemp("sharded")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.set_forkserver_preload(["torch", "adai"])  # once for all of them; macOS does not like forks of it
-    method = "forkserver" if sys.platform == "linux" else "spawn"
-    mp.start_processes(process, (port, folder), nprocs=PROCESSES, start_method=method)
-    return torch.load(folder / "results.pt")
+    """What the processes came to, all works after one another in one start of them."""
+    return sharing.start_processes(tmp_path_factory.mktemp("sharded"))
 
 
-def assert_equal(weights, expected):
+def result(results, key):
+    found = results.get(key, RuntimeError("the processes stopped before"))
+    assert not isinstance(found, RuntimeError), str(found)
+    return found
+
+
+def assert_equal(weights, expected, tolerance=1e-12):
+    weights, expected = (dict(enumerate(one)) if isinstance(one, list) else one for one in (weights, expected))
     assert weights.keys() == expected.keys()
     for name, value in weights.items():
-        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-12)
+        torch.testing.assert_close(value, expected[name].detach(), rtol=tolerance, atol=tolerance)
 
 
-def with_ddp(optimizer, rank):
-    network = nn.parallel.DistributedDataParallel(model())
-    train(network, optimizer(network.parameters()), range(STEPS), rank)
-    return network.module.state_dict()
+# ── training ──
 
 
-def fully_sharded():
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
-
-    mesh = init_device_mesh("cpu", (PROCESSES,))
-    network = model()
-    for layer in network:
-        if isinstance(layer, nn.Linear):
-            fully_shard(layer, mesh=mesh)
-    return fully_shard(network, mesh=mesh)
+@works("with_ddp", "with_zero", "with_shards")
+def test_processes_that_share_a_model_train_as_one_does(key, results):
+    assert_equal(result(results, key), alone(OPTIMIZERS[key[-1]])[0])
 
 
-def with_fsdp(optimizer, rank):
-    network = fully_sharded()
-    train(network, optimizer(network.parameters()), range(STEPS), rank)
-    return {name: value.full_tensor() for name, value in network.state_dict().items()}
+@works("with_other_parameters")
+def test_processes_that_have_other_parameters_and_not_always_a_gradient_train_as_one_does(key, results):
+    _, types, optimizer = key
+    params = sharing.shared_out(TYPES[types])
+    sharing.with_gaps(params, OPTIMIZERS[optimizer](params))
+    assert_equal(result(results, key), params, 1e-12 if types == "float64" else 1e-6)
 
 
-def with_fsdp_resumed(optimizer, rank):
-    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
-
-    network = fully_sharded()
-    torch_optimizer = optimizer(network.parameters())
-    train(network, torch_optimizer, range(STEPS // 2), rank)
-    full = StateDictOptions(full_state_dict=True)
-    saved, saved_state = get_state_dict(network, torch_optimizer, options=full)
-    network = fully_sharded()
-    torch_optimizer = optimizer(network.parameters())
-    set_state_dict(network, torch_optimizer, model_state_dict=saved, optim_state_dict=saved_state, options=full)
-    train(network, torch_optimizer, range(STEPS // 2, STEPS), rank)
-    return {name: value.full_tensor() for name, value in network.state_dict().items()}
-
-
-def with_zero(optimizer, rank):
-    from torch.distributed.optim import ZeroRedundancyOptimizer
-
-    network = nn.parallel.DistributedDataParallel(model())
-    kind, options = optimizer.func, optimizer.keywords
-    if OURS[kind.__name__].takes("mean_over"):
-        options = options | {"mean_over": dist.group.WORLD}
-    sharded = ZeroRedundancyOptimizer(network.parameters(), kind, **options)
-    train(network, sharded, range(STEPS), rank)
-    return network.module.state_dict()
-
-
-def with_zero_unaware(rank):
-    from torch.distributed.optim import ZeroRedundancyOptimizer
-
-    try:
-        ZeroRedundancyOptimizer(model().parameters(), Adai, lr=0.1)
-    except ValueError as error:
-        return str(error)
-    return "no error"
-
-
-WORKS = [with_ddp, with_fsdp, with_fsdp_resumed, with_zero]
-OPTIMIZERS = {label: partial(entry.optimizer, lr=0.01, **entry.inputs[1]) for label, entry in OURS.items()}
-
-
-@pytest.mark.parametrize("work", [work.__name__ for work in WORKS])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_processes_that_share_a_model_train_as_one_does(work, optimizer, results):
-    if (work, optimizer) not in results:
-        pytest.skip("this torch has no public FSDP2")
-    assert_equal(results[work, optimizer], alone(OPTIMIZERS[optimizer]))
-
-
-def test_a_mean_over_a_part_of_the_parameters_is_refused(results):
-    assert "mean_over is None" in results["error"]
+@works("fewer_tensors_than_processes")
+def test_a_process_without_parameters_takes_part(key, results):
+    params = start(shapes=[(3,), (4, 2)])
+    sharing.with_gaps(params, OPTIMIZERS[key[-1]](params))
+    assert_equal(result(results, key), params)
 
 
 def test_the_shards_of_other_processes_matter():
@@ -173,5 +72,62 @@ def test_the_shards_of_other_processes_matter():
         (network(inputs) - targets).square().mean().backward()
         for optimizer in (one, *others):
             optimizer.step()
-    expected = alone(partial(Adai, lr=0.1))
+    expected, _ = alone(partial(Adai, lr=0.1))
     assert max((value - expected[name]).abs().max() for name, value in network.state_dict().items()) > 1e-4
+
+
+# ── saved and resumed ──
+
+
+@works("resumed")
+def test_a_run_on_shards_is_resumed_bit_for_bit(key, results):
+    """By the shards that each process saves, by whole tensors and, of FSDP1, by its own functions."""
+    weights = result(results, key)
+    uninterrupted = weights.pop("uninterrupted")
+    assert "whole tensors" in weights
+    for way, resumed in weights.items():
+        for name, value in resumed.items():
+            assert torch.equal(value, uninterrupted[name]), f"{way}: {name} is another"
+
+
+@works("resumed_by_fewer")
+def test_two_processes_go_on_with_what_three_have_saved(key, results):
+    assert_equal(result(results, key), alone(OPTIMIZERS[key[-1]])[0])
+
+
+@works("resumed_with_zero")
+def test_a_consolidated_state_is_resumed_bit_for_bit(key, results):
+    uninterrupted, resumed = result(results, key)
+    assert_equal(resumed, uninterrupted, 0)
+
+
+@works("copies_go_on")
+def test_copies_take_their_mean_over_the_same_processes(key, results):
+    params = sharing.shared_out([torch.float64])
+    sharing.train_own(OPTIMIZERS[key[-1]](params), range(STEPS), slice(None))
+    for one in result(results, key):
+        assert_equal(one, params)
+
+
+# ── inertia ──
+
+
+@works("inertia_of_shards", "inertia_of_other_parameters")
+def test_inertia_is_that_of_one_process_and_sharded_as_its_parameter(key, results):
+    _, made = alone(OPTIMIZERS[key[-1]])
+    assert_equal(result(results, key), [beta1 for _, beta1 in made.inertia()])
+
+
+# ── refused ──
+
+
+@works("zero_unaware")
+def test_a_group_of_processes_in_a_param_group_is_refused_with_the_way_to_give_it(key, results):
+    message = result(results, key)
+    assert "mean_over" in message and f"functools.partial({key[-1]}, mean_over=" in message
+
+
+@works("fsdp1_unaware")
+def test_a_mean_over_a_part_of_flat_parameters_is_refused(key, results):
+    for message in result(results, key):
+        assert "FullyShardedDataParallel" in message and "mean_over" in message

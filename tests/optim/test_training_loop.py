@@ -46,7 +46,7 @@ def test_lr_schedulers_drive_the_step_and_nothing_else(entry, schedule):
             for p in expected:
                 p.lr = ours.param_groups[0]["lr"]
             train(ours, params, [step_gradients])
-            reference.step(entry.rule, expected, step_gradients, entry.decoupled_weight_decay)
+            reference.step(entry.rule, expected, step_gradients)
             scheduler.step()
     assert largest_difference(params, [p.theta for p in expected]) <= 1e-12
     assert inputs.items() <= ours.param_groups[0].items()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from adai.optim import reference
 from adai.optim.base import Active, DenseOptimizer, Requirement, learning_rate
 from adai.optim.batches import batched
 
@@ -39,6 +40,8 @@ class Lion(DenseOptimizer):
     Chen et al., *Symbolic Discovery of Optimization Algorithms*, NeurIPS 2023.
     """
 
+    _algorithm = "Lion"
+    rule = staticmethod(reference.elementwise(reference.lion))
     _state_names = ("step", "exp_avg")
     _decoupled_weight_decay = True
 
@@ -60,16 +63,13 @@ class Lion(DenseOptimizer):
 
     def _update(self, active: list[Active]) -> None:
         for batch in batched(active):
-            grads = self._descent(batch.params, batch.grads, batch.group)
-            for part in batch.parts():
-                self._move(batch.params[part], grads[part], batch["step"][part], batch["exp_avg"][part], batch.group)
+            torch._foreach_add_(batch["step"], 1)
+            for _, pieces in batch.pieces(batch.params, batch.grads, batch["exp_avg"]):
+                self._move(*pieces, batch.group)
 
-    @staticmethod
-    def _move(
-        params: list[Tensor], grads: list[Tensor], steps: list[Tensor], ms: list[Tensor], group: dict[str, Any]
-    ) -> None:
+    def _move(self, params: list[Tensor], grads: list[Tensor], ms: list[Tensor], group: dict[str, Any]) -> None:
         (beta1, beta2), lr = group["betas"], learning_rate(group)
-        torch._foreach_add_(steps, 1)
+        grads = self._descent(params, grads, group)
         cs = torch._foreach_lerp(ms, grads, 1 - beta1)
         moves = list(torch._foreach_sign(cs))
         torch._foreach_add_(moves, cs, alpha=0)  # the sign of NaN is 0, and would hide it

@@ -1,13 +1,17 @@
 """One optimizer under test, and what the behaviours are made of."""
 
+import contextlib
 import copy
 import inspect
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch.optim import lr_scheduler
 from torch.testing._internal.common_optimizers import (
     ErrorOptimizerInput,
@@ -19,6 +23,10 @@ from torch.testing._internal.common_optimizers import (
 
 from adai.optim.catalogue import OURS, Entry
 from tests.optim.problems import SHAPES, assert_close, feed, trained
+
+NO_COMPILER = "there is no C++ compiler here"
+AGES = {"young": 20, "old": 210}
+"""Steps to train. An old run has an eps so large that what Adai corrects for is lost to rounding in float32."""
 
 
 class AbsentError(Exception):
@@ -99,6 +107,23 @@ class Case:
         if path == "capturable" and self.info is ADAM and not torch.cuda.is_available():
             raise NeedsCudaError("torch allows capturable on accelerators alone")
 
+    def needs_compiler(self) -> None:
+        self.needs("fused")
+        if self.info is not ADAM and not (os.environ.get("CI") or shutil.which(os.environ.get("CXX", "g++"))):
+            raise AbsentError(NO_COMPILER)
+
+    def takes(self, argument: str) -> bool:
+        return argument in inspect.signature(self.info.optim_cls).parameters
+
+    def over(self, process_group: Any) -> Callable[..., torch.optim.Optimizer]:
+        """Return the class, told which processes hold the parameters if it asks for that."""
+        kind = self.info.optim_cls
+        return partial(kind, mean_over=process_group) if self.takes("mean_over") else kind
+
+    def options(self, age: str) -> dict[str, float]:
+        """Return the arguments of a run of one of `AGES`."""
+        return {"eps": 0.5} if age == "old" and self.takes("eps") else {}
+
     def trained(self, steps=5, dtype=torch.float64, shapes=SHAPES, scale=1.0, **options):
         return trained(self, steps, dtype, shapes, scale, **options)
 
@@ -129,11 +154,16 @@ def frozen(optimizer):
 
 
 def assert_same_state(optimizer, before):
-    after = optimizer.state_dict()
+    assert_same_dict(optimizer.state_dict(), before)
+
+
+def assert_same_dict(after, before):
     assert after["param_groups"] == before["param_groups"], "the groups have changed"
     assert after["state"].keys() == before["state"].keys(), "the state has changed"
     for index, state in before["state"].items():
-        assert_close(after["state"][index].values(), state.values())
+        assert after["state"][index].keys() == state.keys(), "what a state holds has changed"
+        for name, value in state.items():
+            assert_close([torch.as_tensor(after["state"][index][name])], [torch.as_tensor(value)])
 
 
 def refused(error, call, *arguments):
@@ -144,6 +174,18 @@ def refused(error, call, *arguments):
     except Exception as caught:
         raise AssertionError(f"refused by {type(caught).__name__}, not by {error.__name__}") from caught
     raise AssertionError("it was not refused")
+
+
+@contextlib.contextmanager
+def one_process():
+    """Yield a process group of this process alone."""
+    if not dist.is_available() or not dist.is_gloo_available():
+        raise AbsentError("torch was built without gloo")
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        yield dist.group.WORLD
+    finally:
+        dist.destroy_process_group()
 
 
 class Problem:

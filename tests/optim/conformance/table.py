@@ -6,14 +6,24 @@ from pathlib import Path
 
 import torch
 
-from tests.optim.conformance import arguments, paths, states, tensors, training
+from tests.optim.conformance import (
+    arguments,
+    checkpoints,
+    hooks,
+    learned,
+    paths,
+    schedules,
+    states,
+    surgery,
+    tensors,
+    training,
+    wrappers,
+)
 from tests.optim.conformance.case import INFOS, AbsentError, Case, NeedsCudaError
 
+FAMILIES = (arguments, training, paths, schedules, learned, tensors, states, hooks, surgery, checkpoints, wrappers)
 BEHAVIOURS: dict[str, Callable[[Case], None]] = {
-    function.row: function
-    for family in (arguments, training, paths, tensors, states)
-    for function in vars(family).values()
-    if hasattr(function, "row")
+    function.row: function for family in FAMILIES for function in vars(family).values() if hasattr(function, "row")
 }
 
 TABLE = Path(__file__).parents[3] / "book/reference/conformance.md"
