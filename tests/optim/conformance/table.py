@@ -1,7 +1,8 @@
 """The table of the API page: what became of each behaviour of each optimizer."""
 
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -50,10 +51,17 @@ def version() -> str:
     return ".".join(torch.__version__.split(".")[:2])
 
 
-def table() -> str:
+def table(tried: Iterable[str] = INFOS) -> str:
+    """The table, with new columns of the optimizers that are to be tried; the others are as stored."""
+    stored, known = read_table()[1], stored_reasons()
     rows, reasons = [], {}
     for title, function in BEHAVIOURS.items():
-        outcomes = {name: outcome(function, name) for name in INFOS}
+        outcomes = {
+            name: outcome(function, name)
+            if name in tried
+            else (stored[title][name].replace(PASSED, "passed"), known.get((title, name), ""))
+            for name in INFOS
+        }
         rows.append([title, *(result.replace("passed", PASSED) for result, _ in outcomes.values())])
         for name, (result, reason) in outcomes.items():
             if reason:
@@ -64,6 +72,12 @@ def table() -> str:
     lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows, *counts]]
     notes = [f"- *{title}*, {result}: {', '.join(names)} ({why})" for (result, title, why), names in reasons.items()]
     return "\n".join([*lines, "", *notes, ""])
+
+
+def stored_reasons() -> dict[tuple[str, str], str]:
+    """Why a row lacks a tick, by its title and the optimizer."""
+    notes = re.findall(r"^- \*(.+)\*, [\w ]+: ([\w, ]+) \((.+)\)$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {(title, name): why for title, names, why in notes for name in names.split(", ")}
 
 
 def read_table() -> tuple[str, dict[str, dict[str, str]]]:
