@@ -327,21 +327,6 @@ def test_without_a_compiler_it_is_refused_by_name(entry, monkeypatch):
     entry.optimizer(start())  # the default needs none
 
 
-@needs_compiler
-def test_without_a_compiler_a_fused_runs_state_goes_on_unfused(monkeypatch):
-    params, optimizer = trained(Adai, fused=True)
-    saved = copy.deepcopy(optimizer.state_dict())
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    for options in ({}, {"foreach": False}):
-        twins = copy.deepcopy(params)
-        resumed = Adai(twins, **options)
-        resumed.load_state_dict(saved)
-        assert not resumed.param_groups[0]["fused"]
-        feed(twins, 12)
-        resumed.step()
-    assert saved["param_groups"][0]["fused"]
-
-
 @pytest.mark.parametrize("path", [{"foreach": True}, {"differentiable": True}])
 @each_with_fused
 def test_paths_that_exclude_each_other_are_refused(entry, path):

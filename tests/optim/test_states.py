@@ -155,6 +155,7 @@ def test_a_state_of_a_fused_run_is_taken_up_where_there_is_no_compiler(entry, mo
     monkeypatch.setenv("PATH", "")
     resumed = entry.optimizer(twins(params))
     resumed.load_state_dict(saved)
+    assert saved["param_groups"][0]["fused"] and not resumed.param_groups[0]["fused"]
     for one in (params, resumed.param_groups[0]["params"]):
         feed(one, 12)
     optimizer.step()
