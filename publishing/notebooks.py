@@ -8,6 +8,7 @@ python -m publishing.notebooks --normalise FILE …   runs nothing
 
 import argparse
 import ast
+import copy
 import hashlib
 import os
 import re
@@ -223,6 +224,8 @@ def _update(path: Path, options: argparse.Namespace) -> bool:
     stored = nbformat.read(path, as_version=4)
     name = path.relative_to(ROOT)
     if not (options.all or options.checks) and stored.metadata.get("adai", {}).get("inputs") == digest_inputs(stored):
+        if (tidy := normalise(copy.deepcopy(stored))) != stored:  # so a word of the text was changed
+            store(path, tidy)
         return True
     try:
         fresh = execute(path)

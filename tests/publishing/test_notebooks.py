@@ -1,5 +1,6 @@
 """Executing chapters: what is stored is the same each time, and only what changed is run again."""
 
+import argparse
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def test_a_raising_cell_is_named_and_the_file_stays(draft):
     with pytest.raises(RuntimeError, match=r"draft\.ipynb: .*ZeroDivisionError(.|\n)*1 / 0"):
         notebooks.execute(path)
     assert path.read_bytes() == before
+
+
+def test_a_changed_text_is_normalised_without_a_run(draft, monkeypatch):
+    path = draft("1 + 1")
+    notebooks.store(path, notebooks.execute(path))
+    run = nbformat.read(path, as_version=4)
+    run.cells.append(nbformat.v4.new_markdown_cell("A word"))
+    nbformat.write(run, path)
+    monkeypatch.setattr(notebooks, "execute", None)
+    assert notebooks._update(path, argparse.Namespace(all=False, checks=False))
+    stored = nbformat.read(path, as_version=4)
+    assert stored == notebooks.normalise(run) and stored.cells[0].outputs
 
 
 @pytest.mark.parametrize("leaks", ["object()", "__import__('tempfile').gettempdir() + '/x'"])
