@@ -24,6 +24,11 @@ from torch import Tensor
 
 from adai.optim.batches import Batch, is_spent, require_unwritten
 
+try:  # it looks at a list of tensors as fast as C can, for torch.compile; a later torch may have it elsewhere
+    from torch._C._dynamo.guards import TensorGuards
+except ImportError:
+    TensorGuards = None  # type: ignore[assignment, misc]
+
 __all__ = ["CompiledMoves", "Kernel", "has_compiler", "is_for_cpu", "require_compiler"]
 
 _SOURCE = Path(__file__).with_suffix(".cpp")
@@ -132,10 +137,10 @@ class Kernel:
     def __init__(self, batch: Batch) -> None:
         self._states = [batch["exp_avg"], batch["exp_avg_sq"], batch["bias_correction1"]]
         self._lists = [batch.params, batch["step"], *self._states]
-        self._shapes = [param.shape for param in batch.params]
-        self._addresses = [list(map(Tensor.data_ptr, tensors)) for tensors in self._lists]
+        self._addresses = _addresses_of(self._lists)
         self._gradients: array[int]
         self._versions: list[int] = []
+        self._guard: Any = None
 
     @classmethod
     def of(cls, batch: Batch, last: "Kernel | None") -> "Kernel | None":
@@ -148,45 +153,37 @@ class Kernel:
         Raises:
             RuntimeError: a correction that is spent was written to.
         """
-        params, dtype = batch.params, batch.params[0].dtype
-        if params[0].device.type != "cpu" or dtype not in _TYPES or not _are_plain(batch.grads):
+        if not is_for_cpu(batch.params[0]):
             return None
-        kernel = cls(batch)
-        if last is not None and last._has_the_tensors_of(kernel):
-            kernel = last
-        elif not kernel._can_take(batch):
+        kernel = last if last is not None and last._has_the_tensors_of(batch) else cls(batch)
+        if kernel is not last and not kernel._can_take(batch):
             return None
         require_unwritten(kernel._spent)
-        if any(map(Tensor.is_neg, batch.grads)):  # numbers whose sign is to be changed by whoever reads them
-            batch.grads = [grad.resolve_neg() for grad in batch.grads]
-        if not kernel._is_contiguous or not all(map(Tensor.is_contiguous, batch.grads)):
-            pairs = zip(params, batch.grads, strict=True)
-            batch.grads = [grad if _alike(one, grad) else torch.empty_like(one).copy_(grad) for one, grad in pairs]
-        of_type = set(map(attrgetter("dtype"), batch.grads)) == {dtype}
-        if not of_type or list(map(Tensor.numel, batch.grads)) != kernel._sizes:
-            return None
         kernel._gradients = array("Q", map(Tensor.data_ptr, batch.grads))
         return kernel if _are_there(kernel._gradients, kernel._sizes) else None
 
-    def _has_the_tensors_of(self, other: "Kernel") -> bool:
-        """Return whether nothing has changed; where tensors are not contiguous, False may be wrong."""
-        if self._addresses != other._addresses or self._shapes != other._shapes:
+    def _has_the_tensors_of(self, batch: Batch) -> bool:
+        """Return whether nothing has changed; False may be wrong."""
+        lists = [batch.params, batch["step"], *(batch[name] for name in ("exp_avg", "exp_avg_sq", "bias_correction1"))]
+        if self._guard is None or len(batch.params) != len(self._sizes) or self._addresses != _addresses_of(lists):
             return False
-        same = all(all(map(is_, *pair)) for pair in zip(self._lists, other._lists, strict=True))
-        return same and self._is_contiguous and all(map(Tensor.is_contiguous, self._must_be_dense))
+        if not all(map(is_, self._lists[-1], lists[-1])):  # each tensor counts by itself how often it was written to
+            return False
+        return bool(self._guard.check(*chain(*lists, batch.grads)))
 
     def _can_take(self, batch: Batch) -> bool:
         """Return whether all is of one type and in memory, and each state lies as its parameter does."""
         params, steps, dtype = batch.params, batch["step"], batch.params[0].dtype
-        if not _are_plain(chain(params, steps, *self._states)):
+        if dtype not in _TYPES or not _are_plain(chain(*self._lists, batch.grads)):
             return False
-        if {(one.dtype, one.device.type) for one in chain(params, *self._states)} != {(dtype, "cpu")}:
+        if {(one.dtype, one.device.type) for one in chain(params, batch.grads, *self._states)} != {(dtype, "cpu")}:
             return False
         if {(one.dtype, one.device.type, one.numel()) for one in steps} != {(torch.float32, "cpu", 1)}:
             return False
         dense = all(_alike(one, torch.empty_like(one)) for one in params)  # which has other strides if it has gaps
-        return (
+        fits = (
             dense
+            and list(map(Tensor.numel, batch.grads)) == self._sizes
             and all(_are_there(addresses, self._sizes) for addresses in self._addresses)
             and all(
                 one.shape == state.shape and (_alike(one, state) or (states is self._states[-1] and is_spent(state)))
@@ -194,6 +191,20 @@ class Kernel:
                 for one, state in zip(params, states, strict=True)
             )
         )
+        if fits:
+            self._take_gradients(batch)
+        return fits
+
+    def _take_gradients(self, batch: Batch) -> None:
+        """See to it that each gradient lies as its parameter does; where it did, the same need not be asked again."""
+        pairs = list(zip(batch.params, batch.grads, strict=True))
+        # A negative bit marks numbers whose sign is to be changed by whoever reads them.
+        if all(_alike(param, grad) and not grad.is_neg() for param, grad in pairs):
+            if TensorGuards is not None:
+                unchanging = {"dynamic_dims_sizes": None, "dynamic_dims_strides": None}
+                self._guard = TensorGuards(*chain(*self._lists, batch.grads), **unchanging)
+        else:
+            batch.grads = [torch.empty_like(param).copy_(grad) for param, grad in pairs]
 
     @functools.cached_property
     def _sizes(self) -> list[int]:
@@ -202,14 +213,6 @@ class Kernel:
     @functools.cached_property
     def _spent(self) -> list[Tensor]:
         return list(filter(is_spent, self._states[-1]))
-
-    @functools.cached_property
-    def _must_be_dense(self) -> list[Tensor]:
-        return [*self._lists[0], *(one for one in chain(*self._states) if not is_spent(one))]
-
-    @functools.cached_property
-    def _is_contiguous(self) -> bool:
-        return all(map(Tensor.is_contiguous, self._must_be_dense))
 
     @functools.cached_property
     def _arrays(self) -> "list[array[Any]]":
@@ -253,6 +256,10 @@ def _count_writing(tensors: list[Tensor]) -> None:
     except TypeError:  # torch 2.4 takes one at a time
         for tensor in tensors:
             torch.autograd.graph.increment_version(tensor)
+
+
+def _addresses_of(lists: list[list[Tensor]]) -> list[list[int]]:
+    return [list(map(Tensor.data_ptr, tensors)) for tensors in lists]
 
 
 def _are_plain(tensors: Iterable[Tensor]) -> bool:

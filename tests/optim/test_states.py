@@ -317,8 +317,9 @@ def test_a_state_that_others_have_put_something_into_is_saved():
     assert optimizer.state_dict()["state"]["elsewhere"] == {"x": 1}
 
 
+@pytest.mark.parametrize("replaced", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
-def test_a_spent_correction_that_was_written_to_is_an_error_that_says_what_to_do(fused):
+def test_a_spent_correction_that_was_written_to_is_an_error_that_says_what_to_do(fused, replaced):
     if fused and not has_compiler():
         pytest.skip("there is no C++ compiler")
     params = start(torch.float32, [(4, 3), (5,)])
@@ -326,6 +327,8 @@ def test_a_spent_correction_that_was_written_to_is_an_error_that_says_what_to_do
     for step in range(200):
         feed(params, step)
         optimizer.step()
+    if replaced:  # by another tensor in the same memory
+        optimizer.state[params[0]]["bias_correction1"] = optimizer.state[params[0]]["bias_correction1"].data
     optimizer.state[params[0]]["bias_correction1"][1, 2] = 0
     before = copy.deepcopy(params)
     with pytest.raises(RuntimeError, match=r'state\["bias_correction1"\] = torch.ones_like\(param\)'):

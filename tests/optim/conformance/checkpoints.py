@@ -5,7 +5,7 @@ import torch
 from tests.optim.conformance.case import AGES, behaviour, go_on
 from tests.optim.problems import SMALL, assert_close, start, through_a_checkpoint, through_a_file
 
-MORE = range(300, 340)
+MORE = range(300, 305)
 
 
 def trained(case, age):
