@@ -1,6 +1,6 @@
 """The errata: the boxes *Erratum* of the chapters, each with the checks that showed it.
 
-A box names its items in its title. Each check of the kind erratum belongs to the nearest box of its chapter that names
+A box names its items in its title. Each check of the kind refuted belongs to the nearest box of its chapter that names
 its item. A check without a box is an error: a formula that fails says neither why it fails nor how much that matters.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 from adai.book import ledger
 from adai.book.items import HOME
 from adai.book.ledger import MIME
+from adai.book.verdicts import SEVERITY
 from publishing import ROOT
 from publishing.numbers import NAMES
 
 _BOX = re.compile(r"^(:{3,})\{admonition\} Erratum: (.+)\n:class: warning\n+((?:.*\n)*?)\1$", re.M)
-_WORST_FIRST = ("wrong", "loose", "typo")
 _ITEMS = list(HOME)
 """In the paper's order."""
 _KINDS = {name: kind for kind, name in NAMES.items() if kind != "eq"}
@@ -37,13 +37,13 @@ class Erratum:
     @property
     def verdict(self) -> str:
         """Return the worst verdict of its checks."""
-        return min((str(check["verdict"]) for check in self.checks), key=_WORST_FIRST.index)
+        return min((str(check["verdict"]) for check in self.checks), key=SEVERITY.index)
 
     @property
     def rank(self) -> tuple[int, bool, int]:
         """Return a key that sorts the worst verdicts first, then statements before equations, then as in the paper."""
         statements = [item for item in self.items if not item.startswith("eq:")]
-        return _WORST_FIRST.index(self.verdict), not statements, min(map(_ITEMS.index, statements or self.items))
+        return SEVERITY.index(self.verdict), not statements, min(map(_ITEMS.index, statements or self.items))
 
 
 def items_in_title(title: str) -> list[str]:
@@ -71,7 +71,7 @@ def chapter_errata(notebook: Path, root: Path = ROOT) -> list[Erratum]:
                 for _, title, text in found
             ]
         records = [o["data"][MIME] for o in cell.get("outputs", []) if MIME in o.get("data", {})]
-        checks += [(i, record) for record in records if record["kind"] == "erratum"]
+        checks += [(i, record) for record in records if record["kind"] == "refuted"]
     for i, check in checks:
         fitting = [box for box in boxes if check["id"] in box.items]
         if not fitting:
@@ -79,7 +79,7 @@ def chapter_errata(notebook: Path, root: Path = ROOT) -> list[Erratum]:
         min(fitting, key=lambda box: abs(box.cell - i)).checks.append(check)
     for box in boxes:
         if not box.checks:
-            raise ValueError(f"{name}: no check of the kind erratum belongs to the box 'Erratum: {box.title}'")
+            raise ValueError(f"{name}: no check of the kind refuted belongs to the box 'Erratum: {box.title}'")
     return boxes
 
 

@@ -54,8 +54,9 @@ def assign_columns(uses: dict[str, list[str]]) -> dict[str, int]:
 
 
 _LEGEND = {
-    "founded": "rests only on checked items",
-    "checked": "checked, rests on unchecked ones",
+    "founded": "not refuted, and rests on nothing that is",
+    "inherits": "not refuted itself, but rests on what is",
+    "refuted": "fails as printed, or is open",
     "planned": "not yet checked",
 }
 _BOX_WIDTH, _BOX_HEIGHT, _COLUMN, _ROW = 64, 24, 116, 34
@@ -77,8 +78,7 @@ def draw_graph(entries: list[Entry], column: dict[str, int], links: dict[str, st
     uses = {entry.id: entry.uses for entry in entries if entry.checked}
     items = [entry.id for entry in entries if entry.id in column]
     by_id = {entry.id: entry for entry in entries}
-    founded = {item for item in items if ledger.rests_on_checked(by_id[item], by_id)}
-    state = {i: "planned" if i not in uses else "founded" if i in founded else "checked" for i in items}
+    state = {item: ledger.state(by_id[item], by_id) for item in items}
     filled: Counter[int] = Counter()
     place: dict[str, tuple[int, int]] = {}
     for item in items:

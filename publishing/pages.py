@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from adai.book import ledger
 from adai.book.items import NOTEBOOK
 from adai.book.ledger import Entry
+from adai.book.verdicts import NEEDS_CONDITION, SEVERITY, SLIP, WRONG
 from publishing import times
 from publishing.errata import Erratum, book_errata
 from publishing.graph import LedgerGraph, assign_columns
@@ -61,7 +62,7 @@ def ledger_source(entries: list[Entry]) -> str:
     by_id = {entry.id: entry for entry in entries}
     checked = [entry for entry in entries if entry.checked]
     found = Counter(entry.verdict for entry in checked)
-    by_verdict = {verdict: found[verdict] for verdict in reversed(ledger.VERDICTS) if found[verdict]}
+    by_verdict = {verdict: found[verdict] for verdict in reversed(SEVERITY) if found[verdict]}
     summary = ", ".join(f"{verdict}: {n}" for verdict, n in by_verdict.items())
     lines = [f"**{len(checked)} of {len(entries)} items are checked**{f' ({summary})' * bool(summary)}.", ""]
     for verdict, n in by_verdict.items():
@@ -71,6 +72,8 @@ def ledger_source(entries: list[Entry]) -> str:
             mutants = f"{entry.mutants_rejected} of {entry.mutants_tried}" if entry.mutants_tried else "–"
             mutants += f", {len(entry.equivalent)} set aside" * bool(entry.equivalent)
             uses = ", ".join(item_reference(by_id[item]) for item in entry.uses)
+            if ledger.state(entry, by_id) == "inherits":
+                uses += f"; inherits *{ledger.inherited(entry, by_id)}*"
             rows.append([item_in_text(entry), statement, ", ".join(entry.kind), mutants, uses])
         lines += [f":::{{rubric}} {verdict.capitalize()} ({n})", ":::", "", *_list_table(rows)]
     missing: dict[str, list[str]] = {}
@@ -84,7 +87,7 @@ def ledger_source(entries: list[Entry]) -> str:
     return "\n".join(lines)
 
 
-_RUBRICS = {"wrong": "Wrong", "loose": "True only with more said", "typo": "Slips of the pen"}
+_RUBRICS = {WRONG: "Wrong", NEEDS_CONDITION: "True only under a condition", SLIP: "Slips of the pen"}
 
 
 def errata_source(entries: list[Entry], found: list[Erratum]) -> str:
@@ -106,9 +109,10 @@ def errata_source(entries: list[Entry], found: list[Erratum]) -> str:
 def _compared(check: dict[str, Any], by_id: dict[str, Entry]) -> list[str]:
     """Return the lines with a check's printed and corrected form, and the evidence against the first."""
     evidence = check["evidence"][:1].upper() + check["evidence"][1:]
-    forms = [f"$${form}$$" for form in (check["printed"], check["corrected"])]
-    head = f"{item_in_text(by_id[check['id']])}, {check['verdict']}. Printed:"
-    return [head, "", forms[0], "", "Corrected:", "", forms[1], "", f"{evidence}.", ""]
+    lines = [f"{item_in_text(by_id[check['id']])}, {check['verdict']}. Printed:", "", f"$${check['printed']}$$", ""]
+    if check["corrected"]:
+        lines += ["Corrected:", "", f"$${check['corrected']}$$", ""]
+    return [*lines, f"{evidence}.", ""]
 
 
 class LedgerDirective(SphinxDirective):
@@ -156,7 +160,7 @@ class TimesDirective(SphinxDirective):
 def count_all(entries: list[Entry], found: list[Erratum]) -> dict[str, int]:
     """Return all numbers that pages may show: items, checked ones, those of each verdict, errata, mutants."""
     verdicts = Counter(entry.verdict for entry in entries if entry.checked)
-    return {verdict: verdicts[verdict] for verdict in ledger.VERDICTS} | {
+    return {verdict: verdicts[verdict] for verdict in SEVERITY} | {
         "items": len(entries),
         "checked": sum(entry.checked for entry in entries),
         "errata": len(found),

@@ -59,7 +59,7 @@ def run(wheel, *arguments: str) -> subprocess.CompletedProcess:
 def test_it_holds_the_package_and_nothing_else(wheel):
     files = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     package = {
-        path.relative_to(ROOT) for path in (ROOT / "adai").rglob("*") if path.suffix in (".py", ".typed", ".cpp")
+        path.relative_to(ROOT) for path in (ROOT / "adai").rglob("*") if path.suffix in (".py", ".typed", ".cpp", ".md")
     }
     assert {file for file in files if not file.parts[0].endswith(".dist-info")} == package
     assert Path("adai/py.typed") in files

@@ -12,10 +12,12 @@ from typing import Any
 
 from adai import records
 from adai.book.items import EXPERIMENTS, HOME, NOTEBOOK, part
+from adai.book.paper import printed
+from adai.book.verdicts import NOT_REPRODUCED, OPEN, REFUTED, SEVERITY, worst
 
 MIME = "application/vnd.adai.check+json"
-VERDICTS = ["wrong", "typo", "loose", "not reproduced", "undecided", "leading order", "reproduced", "holds"]
-"""From the worst to the best; an item has the worst verdict of its checks."""
+_SHAKY = (*REFUTED, OPEN, NOT_REPRODUCED)
+"""Verdicts on which nothing can rest."""
 
 
 @dataclass
@@ -26,9 +28,11 @@ class Entry:
     part: str
     chapter: str
     notebook: str
+    place: str = ""
     anchor: str = ""
     kind: list[str] = field(default_factory=list)
     verdict: str = "not yet checked"
+    verdicts: list[str] = field(default_factory=list)
     statement: str = ""
     corrected: str = ""
     evidence: str = ""
@@ -58,7 +62,15 @@ def entries(root: Path) -> list[Entry]:
     found = {}
     for item, title in HOME.items():
         missing = "not run" if part(item) == EXPERIMENTS else "not yet checked"
-        found[item] = Entry(item, part(item), title, NOTEBOOK[title], verdict=missing)
+        found[item] = Entry(
+            item,
+            part(item),
+            title,
+            NOTEBOOK[title],
+            printed()[item].place,
+            verdict=missing,
+            statement=printed()[item].latex,
+        )
     for notebook in notebooks(root):
         for check in checks(notebook):
             _add(found[check["id"]], check, str(notebook.relative_to(root).with_suffix("")))
@@ -68,9 +80,10 @@ def entries(root: Path) -> list[Entry]:
 def _add(entry: Entry, check: dict[str, Any], notebook: str) -> None:
     """Add a check to its item's entry; the item's first check decides its notebook and anchor."""
     if not entry.checked:
-        entry.notebook, entry.verdict, entry.checked = notebook, check["verdict"], True
+        entry.notebook, entry.checked = notebook, True
         entry.anchor = f"equation-{entry.id.replace(':', '-')}" if entry.id.startswith("eq:") else entry.id
-    entry.verdict = min(entry.verdict, check["verdict"], key=VERDICTS.index)
+    entry.verdicts.append(check["verdict"])
+    entry.verdict = worst(entry.verdicts)
     entry.kind += [check["kind"]] if check["kind"] not in entry.kind else []
     entry.statement = entry.statement or check["printed"]
     entry.corrected = entry.corrected or check["corrected"]
@@ -82,9 +95,20 @@ def _add(entry: Entry, check: dict[str, Any], notebook: str) -> None:
     entry.assumes += [i for i in check["assumes"] if i not in entry.assumes]
 
 
-def rests_on_checked(entry: Entry, by_id: dict[str, Entry]) -> bool:
-    """Return whether the item is checked, and so is everything that it uses, directly or not."""
-    return entry.checked and all(rests_on_checked(by_id[i], by_id) for i in entry.uses)
+def inherited(entry: Entry, by_id: dict[str, Entry]) -> str:
+    """Return the worst verdict of all that an item uses, directly or not; '' if it uses nothing."""
+    below = {found for item in entry.uses for found in (by_id[item].verdict, inherited(by_id[item], by_id)) if found}
+    return min(below, key=lambda found: SEVERITY.index(found if found in SEVERITY else OPEN), default="")
+
+
+def state(entry: Entry, by_id: dict[str, Entry]) -> str:
+    """Return 'planned' for what has no check, 'refuted', 'inherits' for what rests on such items, or 'founded'."""
+    if not entry.checked:
+        return "planned"
+    if entry.verdict in _SHAKY:
+        return "refuted"
+    below = inherited(entry, by_id)
+    return "founded" if not below or (below in SEVERITY and below not in _SHAKY) else "inherits"
 
 
 def main(as_json: bool = False, only: str | None = None) -> int:

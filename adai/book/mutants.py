@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain, combinations
 from typing import TypeAlias
 
 import mpmath
@@ -19,7 +20,8 @@ DIGITS = 50
 def mutants(claim: sp.Expr) -> list[sp.Expr]:
     """Return the claim with one thing changed, each way once.
 
-    Each factor doubled, each sign flipped, each exponent and integer moved by one, each term dropped.
+    Each factor doubled, each sign flipped, each exponent and integer moved by one, also that of a factor which stands
+    there once, each term dropped, and each symbol swapped throughout with every other of the same assumptions.
 
     Args:
         claim: any SymPy expression, or a matrix, which is mutated entry by entry.
@@ -31,8 +33,16 @@ def mutants(claim: sp.Expr) -> list[sp.Expr]:
             for m in mutants(claim[i])
         ]
         return list(dict.fromkeys(sp.ImmutableMatrix(m) for m in changed))
-    found = dict.fromkeys(m for m in _mutated(sp.sympify(claim)) if m != claim and not m.has(sp.nan, sp.zoo, sp.oo))
-    return list(found)
+    claim = sp.sympify(claim)
+    distinct = dict.fromkeys(chain(_mutated(claim), _swapped(claim)))
+    return [m for m in distinct if m != claim and not m.has(sp.nan, sp.zoo, sp.oo)]
+
+
+def _swapped(claim: sp.Expr) -> Iterator[sp.Basic]:
+    """Yield the claim with two of its symbols in each other's place."""
+    for one, other in combinations(sorted(claim.free_symbols, key=str), 2):
+        if one.assumptions0 == other.assumptions0:
+            yield claim.subs({one: other, other: one}, simultaneous=True)
 
 
 def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
@@ -45,7 +55,7 @@ def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
         return
     if isinstance(node, sp.Expr):
         yield from (2 * node, -node)
-    if isinstance(node, sp.Pow | sp.exp):
+    if isinstance(node, sp.Pow | sp.exp | sp.Symbol | AppliedUndef | sp.Derivative):
         base, exponent = node.as_base_exp()
         yield from (base ** (exponent + 1), base ** (exponent - 1))
     if isinstance(node, sp.Add):
@@ -54,7 +64,9 @@ def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
         return  # its arguments only name variables, as the limits of integrals do, which are no expressions
     for i, arg in enumerate(node.args):
         if isinstance(arg, sp.Expr):
-            for mutant in _mutated(arg):
+            # The exponent of a power's base has been moved already.
+            inner = (2 * arg, -arg) if isinstance(node, sp.Pow) and arg.is_Symbol and i == 0 else _mutated(arg)
+            for mutant in inner:
                 yield node.func(*node.args[:i], mutant, *node.args[i + 1 :])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from adai.book import ledger
+from adai.book import ledger, verdicts
 from adai.book.items import HOME, require_item
 
 ROOT = Path(__file__).parents[2]
@@ -53,22 +53,46 @@ def test_an_item_without_a_check_says_so(book):
     assert entries["tab:1"].verdict == "not run"
 
 
+def test_an_item_stands_there_as_the_paper_prints_it(book):
+    entries = book(earned("eq:19"), earned("thm:1"))
+    assert entries["eq:19"].statement == r"\frac{\partial \sigma^2}{\partial t} = 2D - 2H\sigma^2"
+    assert entries["eq:19"].place == "Appendix A.1"
+    assert entries["thm:1"].statement == "a = b"  # what its first check compared
+
+
 def test_the_worst_verdict_of_several_checks_counts(book):
     entry = book(
         earned("eq:11"),
-        earned("eq:11", kind="erratum", verdict="typo", corrected="a = c"),
+        earned("eq:11", kind="refuted", verdict="slip", corrected="a = c"),
         earned("eq:12", uses=["eq:11"]),
     )["eq:11"]
-    assert (entry.verdict, entry.kind, entry.corrected) == ("typo", ["identity", "erratum"], "a = c")
+    assert (entry.verdict, entry.kind, entry.corrected) == ("slip", ["identity", "refuted"], "a = c")
     assert entry.mutants_tried == 6 and entry.anchor == "equation-eq-11"
 
 
-def test_resting_only_on_checked_items_reaches_all_the_way_down(book):
+def test_cases_that_were_tried_take_nothing_from_a_proof(book):
+    tried = earned("eq:20", kind="measurement", verdict="holds in the cases tried")
+    assert book(earned("eq:20"), tried)["eq:20"].verdict == "holds"
+    assert book(tried)["eq:20"].verdict == "holds in the cases tried"
+
+
+def test_an_item_inherits_what_it_rests_on_all_the_way_down(book):
     entries = book(
-        earned("eq:20", uses=["eq:19"]), earned("eq:19", uses=["eq:2"]), earned("eq:21", uses=["eq:3"]), earned("eq:3")
+        earned("eq:44", kind="refuted", verdict="wrong"),
+        earned("eq:46", uses=["eq:44"]),
+        earned("eq:47", uses=["eq:46"]),
+        earned("eq:19", uses=["eq:3"]),
+        earned("eq:3", verdict="leading order"),
+        earned("eq:20", uses=["eq:2"]),
     )
-    assert ledger.rests_on_checked(entries["eq:21"], entries)
-    assert not ledger.rests_on_checked(entries["eq:20"], entries)  # eq:2 is missing
+    assert ledger.inherited(entries["eq:47"], entries) == "wrong"
+    expected = {"eq:44": "refuted", "eq:47": "inherits", "eq:19": "founded", "eq:20": "inherits", "eq:2": "planned"}
+    assert {item: ledger.state(entries[item], entries) for item in expected} == expected
+
+
+def test_one_order_of_severity_is_for_all():
+    of_theory = ["wrong", "needs a condition", "slip", "open", "holds in the cases tried", "leading order", "holds"]
+    assert [verdict for verdict in verdicts.SEVERITY if verdict in of_theory] == of_theory
 
 
 def test_the_command_fails_while_an_item_has_no_check():

@@ -16,7 +16,7 @@ def box(title: str, text: str = "*Printed:* this.") -> dict:
     }
 
 
-def shown(item: str, verdict: str = "wrong", kind: str = "erratum") -> dict:
+def shown(item: str, verdict: str = "wrong", kind: str = "refuted") -> dict:
     record = {"id": item, "kind": kind, "verdict": verdict}
     return {"cell_type": "code", "source": "", "outputs": [{"data": {MIME: record}}]}
 
@@ -47,11 +47,11 @@ def test_a_check_belongs_to_the_nearest_box_that_names_it(tmp_path):
         shown("eq:52"),
         box("Equation (52)"),
         shown("eq:20", kind="identity"),
-        shown("eq:52", "loose"),
+        shown("eq:52", "slip"),
         box("(52), jump"),
     ]
-    first, second = errata.chapter_errata(chapter(tmp_path, *cells), tmp_path)
-    assert [c["verdict"] for c in first.checks] == ["wrong"] and [c["verdict"] for c in second.checks] == ["loose"]
+    found = [[c["verdict"] for c in box.checks] for box in errata.chapter_errata(chapter(tmp_path, *cells), tmp_path)]
+    assert found == [["wrong"], ["slip"]]
 
 
 def test_a_check_without_words_and_words_without_a_check_are_refused(tmp_path):
@@ -62,8 +62,15 @@ def test_a_check_without_words_and_words_without_a_check_are_refused(tmp_path):
 
 
 def test_the_heaviest_come_first(tmp_path):
-    chapter(tmp_path, shown("eq:11", "typo"), box("Equation (11)"), shown("eq:9"), box("Equation (9)"))
-    chapter(tmp_path, shown("thm:3", "loose"), box("Theorem 3"), shown("thm:2"), box("Theorem 2"), name="momentum")
+    chapter(tmp_path, shown("eq:11", "slip"), box("Equation (11)"), shown("eq:9"), box("Equation (9)"))
+    chapter(
+        tmp_path,
+        shown("thm:3", "needs a condition"),
+        box("Theorem 3"),
+        shown("thm:2"),
+        box("Theorem 2"),
+        name="momentum",
+    )
     assert [e.title for e in errata.book_errata(tmp_path)] == [
         "Theorem 2",
         "Equation (9)",
@@ -81,5 +88,5 @@ def test_links_still_lead_there_from_another_page(tmp_path):
 def test_every_erratum_of_the_book_says_what_is_printed_what_holds_and_how_much_it_matters():
     for erratum in errata.book_errata(ROOT):
         assert "*Printed:*" in erratum.text, erratum.title
-        assert "*How much it matters:*" in erratum.text or erratum.verdict == "typo", erratum.title
+        assert "*How much it matters:*" in erratum.text or erratum.verdict == "slip", erratum.title
         assert "*Corrected:*" in erratum.text or "*What " in erratum.text, erratum.title

@@ -7,9 +7,9 @@ from tests.publishing.made import entry, unchecked
 
 def test_counts_by_verdict_and_lists_what_is_missing_by_chapter() -> None:
     source = ledger_source(
-        [entry("eq:2"), entry("thm:1", verdict="typo"), *map(unchecked, ("eq:74", "eq:75", "eq:76", "lem:1"))]
+        [entry("eq:2"), entry("thm:1", verdict="slip"), *map(unchecked, ("eq:74", "eq:75", "eq:76", "lem:1"))]
     )
-    assert "**2 of 6 items are checked** (holds: 1, typo: 1)." in source
+    assert "**2 of 6 items are checked** (holds: 1, slip: 1)." in source
     assert "* - Convergence\n  - Equations 74–76; Lemma 1" in source
 
 
@@ -20,7 +20,7 @@ def test_only_items_that_stand_somewhere_are_linked() -> None:
 
 
 def test_errata_hold_words_both_forms_and_the_evidence() -> None:
-    check = {"id": "eq:19", "kind": "erratum", "verdict": "wrong", "printed": "a = 2b", "corrected": "a = b"}
+    check = {"id": "eq:19", "kind": "refuted", "verdict": "wrong", "printed": "a = 2b", "corrected": "a = b"}
     check["evidence"] = "found by symbols"
     found = Erratum("Equation (19)", "Twice too much.", "book/diffusion/sgd", 3, ["eq:19"], [check])
     source = errata_source([entry("eq:2"), entry("eq:19")], [found])
@@ -32,5 +32,5 @@ def test_errata_hold_words_both_forms_and_the_evidence() -> None:
 def test_counts_are_those_of_the_checked_items() -> None:
     tried = entry("eq:2", mutants_tried=9, mutants_rejected=8)
     found = count_all([tried, entry("thm:1", verdict="wrong"), unchecked("eq:1")], [])
-    assert (found["items"], found["checked"], found["holds"], found["wrong"], found["typo"]) == (3, 2, 1, 1, 0)
+    assert (found["items"], found["checked"], found["holds"], found["wrong"], found["slip"]) == (3, 2, 1, 1, 0)
     assert (found["errata"], found["mutants tried"], found["mutants rejected"]) == (0, 9, 8)

@@ -7,20 +7,22 @@ which is all that the ledger reads. Nothing here needs more than SymPy, so that 
 
 from adai.book.check.algorithms import algorithm, clip, mean
 from adai.book.check.evidence import measurement, record
-from adai.book.check.formulas import bound, definition, erratum, expansion, identity
+from adai.book.check.formulas import Condition, NextUse, bound, definition, expansion, identity, refuted
 from adai.book.check.results import Check, CheckFailed
 
 __all__ = [
     "Check",
     "CheckFailed",
+    "Condition",
+    "NextUse",
     "algorithm",
     "bound",
     "clip",
     "definition",
-    "erratum",
     "expansion",
     "identity",
     "mean",
     "measurement",
     "record",
+    "refuted",
 ]

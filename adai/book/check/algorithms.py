@@ -11,8 +11,9 @@ import mpmath
 import sympy as sp
 
 from adai.book.check.mutation import require_rejection
-from adai.book.check.results import Check, CheckFailed
+from adai.book.check.results import Check, CheckFailed, latex
 from adai.book.mutants import DIGITS, mutants
+from adai.book.verdicts import HOLDS
 
 Number: TypeAlias = float | mpmath.mpf
 Lines: TypeAlias = Sequence[tuple[sp.Symbol, sp.Expr]]
@@ -66,8 +67,10 @@ def algorithm(
         uses, assumes: as for `identity`.
 
     Raises:
-        CheckFailed: if the optimizer's parameters differ by more than 1e-12 (relative).
+        CheckFailed: if the optimizer's parameters differ by more than 1e-12 (relative), or if a setting is 0, 1 or
+            equal to another, which would hide what the lines do with it.
     """
+    _require_general(item, settings)
     symbols = {"gradient": gradient, "result": result, "step": step}
     gradients = _gradients(item, steps, size)
     trial = _Run(gradients, {**start, **settings}, **symbols)
@@ -94,11 +97,11 @@ def algorithm(
         variant = [*lines[:i], (name, mutant), *lines[i + 1 :]]
         trials.append((f"{name} = {mutant}", differs(trial.end(variant, float)), partial(equivalent, variant)))
     tally = require_rejection(trials, item)
-    shown = r"\begin{aligned}" + r" \\ ".join(f"{sp.latex(n)} &= {sp.latex(f)}" for n, f in lines) + r"\end{aligned}"
+    shown = r"\begin{aligned}" + r" \\ ".join(f"{latex(n)} &= {latex(f)}" for n, f in lines) + r"\end{aligned}"
     return Check(
         item,
         "definition",
-        "holds",
+        HOLDS,
         shown,
         "",
         f"{steps} steps of {size} parameters equal the optimizer's to 1e-12",
@@ -106,6 +109,13 @@ def algorithm(
         list(assumes),
         tally,
     )
+
+
+def _require_general(item: str, settings: Mapping[sp.Symbol, float]) -> None:
+    values = list(settings.values())
+    for symbol, value in settings.items():
+        if value in (0, 1) or values.count(value) > 1:
+            raise CheckFailed(f"{item}: {symbol} = {value} hides what the lines do with it; choose another value")
 
 
 def _gradients(seed: str, steps: int, size: int) -> list[list[float]]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import mpmath
 import sympy as sp
 
+from adai.book.check.results import LATEX, latex
 from adai.book.mutants import DIGITS, Domain, Point, equal_at_random_points, evaluator, sample_points
 
 
@@ -24,10 +25,32 @@ def difference(derived: sp.Expr, printed: sp.Expr, domain: Domain, item: str) ->
             except ZeroDivisionError:
                 return "the printed form divides by zero"
             if abs(x - y) > mpmath.mpf(10) ** -12 * (abs(x) + abs(y)):
-                where = ", ".join(f"${sp.latex(s)} = {mpmath.nstr(v, 3)}$" for s, v in at.items())
+                where = ", ".join(f"${latex(s)} = {mpmath.nstr(v, 3)}$" for s, v in at.items())
                 return f"{mpmath.nstr(y, 4)} instead of {mpmath.nstr(x, 4)}" + (f" at {where}" if where else "")
         return "the two differ"
     return ""
+
+
+def violation(derived: sp.Expr, printed: sp.Expr, relation: str, domain: Domain, item: str) -> str:
+    """Return a point of the domain where `derived relation printed` is false, in words; '' if none was found.
+
+    Args:
+        derived, printed: the two sides, formulas or, for "=", matrices.
+        relation: "=", "<=" or ">=".
+        domain, item: as for `adai.book.check.identity`.
+    """
+    if relation == "=":
+        return difference(derived, printed, domain, item)
+    lesser, greater = (derived, printed) if relation == "<=" else (printed, derived)
+    ratio, at = largest_ratio(sp.sympify(lesser), sp.sympify(greater), domain, item, 2000)
+    if ratio <= 1 + 1e-9:
+        return ""
+    place = {s: mpmath.mpf(at[s.name]) for s in sp.sympify(derived).free_symbols | sp.sympify(printed).free_symbols}
+    left, right = (evaluator(sp.sympify(side), item)(place) for side in (derived, printed))
+    if not (left > right if relation == "<=" else left < right):
+        return ""  # it was a matter of rounding
+    where = ", ".join(f"${latex(s)} = {mpmath.nstr(v, 3)}$" for s, v in place.items())
+    return f"{mpmath.nstr(left, 4)} is not ${LATEX[relation]}$ {mpmath.nstr(right, 4)}" + f" at {where}" * bool(where)
 
 
 def vanishes(expression: sp.Expr) -> bool:

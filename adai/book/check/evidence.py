@@ -1,5 +1,6 @@
 """Checks by evidence: formulas against simulations, and claims about experiments against recorded runs."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ import mpmath
 import sympy as sp
 
 from adai.book.check.mutation import try_mutants
-from adai.book.check.results import Check, CheckFailed, equation
+from adai.book.check.results import Check, CheckFailed, equation, latex
 from adai.book.mutants import evaluator
+from adai.book.verdicts import IN_CASES, NOT_REPRODUCED, REPRODUCED, UNDECIDED
 
 LARGEST_BLIND_SPOT = 0.2
 """A measurement that could not tell a claim that is off by this much (relative) is refused."""
@@ -47,17 +49,20 @@ class _Measured:
         distances = [abs(c - o) / s for c, o, s in zip(self.values(claim), other, self.error, strict=True)]
         return math.inf if any(map(math.isnan, distances)) else max(distances)
 
-    def smallest_detected(self, printed: sp.Expr, within: float) -> float:
-        """Return the smallest relative error of the claim that is found out, whatever the noise did.
+    def smallest_detected(self, printed: sp.Expr, within: float) -> tuple[float, float]:
+        """Return the relative error of the claim that is found out at the sharpest point, and at the bluntest.
+
+        Whatever the noise did; points at which the claim is 0 are left out.
 
         Raises:
-            CheckFailed: if that is more than `LARGEST_BLIND_SPOT`.
+            CheckFailed: if that is more than `LARGEST_BLIND_SPOT` at some point.
         """
         # The printed claim is within the allowed errors of the estimate, so one that is off by twice these is not.
-        detects = min(2 * within * s / abs(c) for s, c in zip(self.error, self.values(printed), strict=True) if c)
-        if detects > LARGEST_BLIND_SPOT:
-            raise CheckFailed(f"{self.item}: could not tell a claim that is off by {detects:.0%}; take more samples")
-        return detects
+        detects = [2 * within * s / abs(c) for s, c in zip(self.error, self.values(printed), strict=True) if c]
+        if not detects or max(detects) > LARGEST_BLIND_SPOT:
+            blunt = f"{max(detects):.0%} at one of its points" if detects else "anything: it is 0 at every point"
+            raise CheckFailed(f"{self.item}: could not tell a claim that is off by {blunt}; take more samples there")
+        return min(detects), max(detects)
 
 
 def measurement(
@@ -69,6 +74,7 @@ def measurement(
     standard_error: Sequence[float],
     within: float = 4.0,
     how: str = "simulated",
+    held: Sequence[sp.Symbol] = (),
     name: str = "",
     uses: Sequence[str] = (),
     assumes: Sequence[str] = (),
@@ -83,10 +89,12 @@ def measurement(
         standard_error: its standard error, or what else bounds its error.
         within: how many of these errors are allowed; 4 for many points at once.
         how: in a word, where the values come from: "simulated", or "extrapolated" from numerical solutions.
+        held: symbols whose one value at all points hides their power or their sign, which the claim then is not about.
         name, uses, assumes: as for `identity`.
 
     Raises:
-        CheckFailed: if a point disagrees, or if the simulation is too noisy to tell a claim that is off by 20 %.
+        CheckFailed: if a point disagrees, if the simulation is too noisy at some point to tell a claim that is off by
+            20 %, or if a symbol is 0 or 1, or equal to another, at every point, and is not said to be held.
         ValueError: if there are not as many estimates and errors as points.
     """
     measured = _Measured(item, at, [float(x) for x in estimate], [float(x) for x in standard_error])
@@ -96,7 +104,8 @@ def measurement(
         raise CheckFailed(
             f"{item}: the {how} values are {worst:.1f} {errors} away from {printed}, {within} are allowed"
         )
-    detects, claimed = measured.smallest_detected(printed, within), measured.values(printed)
+    (sharpest, bluntest), claimed = measured.smallest_detected(printed, within), measured.values(printed)
+    _require_general(item, printed, measured.at, held)
     tally = try_mutants(
         printed,
         rejects=lambda mutant: not measured.farthest(mutant, measured.estimate) <= within,
@@ -107,15 +116,33 @@ def measurement(
     return Check(
         item,
         "measurement",
-        "holds",
+        IN_CASES,
         equation(name, printed),
         "",
         f"{len(at)} {how} value{'s' * (len(at) > 1)}, the worst {worst:.1f} {errors} away; "
-        f"would detect an error of {detects:.1%}",
+        f"would detect an error of {sharpest:.1%}"
+        + f", and of {bluntest:.1%} at every point" * (len(at) > 1)
+        + f"; only at {', '.join(f'${latex(symbol)} = {at[0][symbol]:g}$' for symbol in held)}" * bool(held),
         list(uses),
         list(assumes),
         tally,
     )
+
+
+def _require_general(
+    item: str, printed: sp.Expr, at: Sequence[Mapping[sp.Symbol, float]], held: Sequence[sp.Symbol]
+) -> None:
+    """Raise if the points hide what the claim says of a symbol: any power of 1 is 1, and equal ones can be swapped."""
+    free = [symbol for symbol in sorted(printed.free_symbols, key=str) if symbol not in held]
+    for symbol in free:
+        if {float(point[symbol]) for point in at} in ({0.0}, {1.0}):
+            raise CheckFailed(
+                f"{item}: {symbol} is {at[0][symbol]:g} at every point, which hides its power; choose another value, "
+                "or say that it is held"
+            )
+    for one, other in itertools.combinations(free, 2):
+        if all(float(point[one]) == float(point[other]) for point in at):
+            raise CheckFailed(f"{item}: {one} and {other} are equal at every point, which hides a swap of the two")
 
 
 def record(
@@ -156,7 +183,7 @@ def record(
         raise ValueError(f"expected {expected!r}: say 'negative', 'positive' or a range such as (-0.1, 0.1)")
     least, most = SIGNS[expected] if isinstance(expected, str) else expected
     inside, outside = least < low and high < most, high < least or low > most
-    verdict = "reproduced" if inside else "not reproduced" if outside else "undecided"
+    verdict = REPRODUCED if inside else NOT_REPRODUCED if outside else UNDECIDED
     alike = "" if isinstance(expected, str) else f"alike from {least:.3g} to {most:.3g}; "
     return Check(
         item,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 import sympy as sp
+from sympy.printing.latex import LatexPrinter
 
 from adai.book.items import require_item
 
@@ -61,7 +62,7 @@ class Check:
             require_item(item)
 
     def _rows(self) -> list[tuple[str, str]]:
-        ours = "derived" if self.kind in ("identity", "expansion", "erratum", "bound") else "found"
+        ours = "found" if self.kind in ("definition", "measurement", "record") else "derived"
         rows = [("printed", self.printed), ("corrected", self.corrected), (ours, self.derived)]
         return [(name, formula) for name, formula in rows if formula]
 
@@ -85,7 +86,33 @@ class Check:
         }
 
 
-def equation(name: str, formula: sp.Expr) -> str:
+def equation(name: str, formula: sp.Expr, relation: str = "=") -> str:
     """Return LaTeX of `name = formula`, or of the formula alone if the name is empty."""
-    shown: str = sp.latex(formula)
-    return f"{name} = {shown}" if name else shown
+    shown = latex(formula)
+    return f"{name} {LATEX[relation]} {shown}" if name else shown
+
+
+LATEX = {"=": "=", "<=": r"\le", ">=": r"\ge"}
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]  # SymPy has no types
+    """SymPy's printer, but for what it makes ambiguous."""
+
+    def _print_Symbol(self, symbol: sp.Symbol, style: str = "plain") -> str:
+        # A name that is LaTeX stays as it is: SymPy would take its superscripts and subscripts apart.
+        if "+" in symbol.name:
+            return rf"\left({symbol.name}\right)"
+        written = any(mark in symbol.name for mark in "\\{")
+        return f"{{{symbol.name}}}" if written else str(super()._print_Symbol(symbol, style))
+
+    def _print_Derivative(self, derivative: sp.Derivative) -> str:
+        shown = str(super()._print_Derivative(derivative))
+        if not derivative.expr.is_Mul:
+            return shown
+        product = self._print(derivative.expr)  # without brackets, (P L')' and P' L' would look alike
+        return rf"{shown.removesuffix(product)}\left({product}\right)"
+
+
+def latex(formula: sp.Basic) -> str:
+    """Return LaTeX of a formula that can be read in one way only."""
+    return str(_Printer({"fold_short_frac": False}).doprint(formula))

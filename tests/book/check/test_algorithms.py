@@ -68,3 +68,10 @@ def test_a_symbol_that_is_too_small_to_matter_makes_a_check_blind():
     setting = {**SETTING, "start": {theta: 0}, "settings": {lr: 0.3, eps: 1e-20}}
     with pytest.raises(CheckFailed, match=r"cannot fail: it accepts theta = -eta\*g \+ theta, which"):
         check.algorithm("alg:1", lines, descent, **setting)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.3])
+def test_a_setting_that_hides_a_symbol_is_refused(value):
+    """Any power of 1 is 1; 0 hides a factor, and a setting that equals another hides a swap of the two."""
+    with pytest.raises(CheckFailed, match=f"= {value} hides what the lines do with it"):
+        check.algorithm("alg:1", AVERAGED, _averaged, **{**SETTING, "settings": {lr: 0.3, beta: value}})

@@ -24,7 +24,7 @@ def _measured(factor: float, noise: float = 0.004) -> dict:
 
 def test_measurement_detects_what_it_says_it_detects():
     found = check.measurement("eq:20", WIDTH, **_measured(1.0))
-    smallest = float(found.evidence.split("error of ")[1].rstrip("%")) / 100
+    smallest = float(found.evidence.split("error of ")[1].split("%")[0]) / 100
     assert 0 < smallest < 0.1
     for factor in (1 + 1.01 * smallest, 1 - 1.01 * smallest):
         with pytest.raises(CheckFailed, match="standard errors away"):
@@ -36,15 +36,39 @@ def test_measurement_refuses_noise_that_hides_a_factor():
         check.measurement("eq:20", WIDTH, **_measured(1.0, noise=0.2))
 
 
+def test_a_measurement_needs_power_at_every_point():
+    """One sharp point at x = 1 would let the claim x pass for data that are x squared."""
+    blunt = {"at": [{x: 1.0}, {x: 2.0}, {x: 3.0}], "estimate": [1.0, 4.0, 9.0], "standard_error": [0.001, 1.0, 2.0]}
+    with pytest.raises(CheckFailed, match="off by 533% at one of its points"):
+        check.measurement("thm:3", x, **blunt)
+    with pytest.raises(CheckFailed, match="0 at every point"):
+        check.measurement("thm:3", x - 1, at=[{x: 1.0}], estimate=[0.0], standard_error=[0.001])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [((1.0, 1.0), "D is 1 at every point"), ((0.5, 2.0), "D and t are equal")]
+)
+def test_a_setting_that_hides_a_symbol_is_refused(values, words):
+    at = [{D: d, t: t_} for d, t_ in zip(values, (0.5, 2.0), strict=True)]
+    exact = [float((D * t).subs(point)) for point in at]
+    with pytest.raises(CheckFailed, match=words):
+        check.measurement("eq:20", D * t, at=at, estimate=exact, standard_error=[0.001] * 2)
+
+
+def test_a_symbol_may_be_held_if_it_is_said():
+    at = {"at": [{D: 1.0, t: 0.5}, {D: 1.0, t: 2.0}], "estimate": [0.5, 2.0], "standard_error": [0.001] * 2}
+    assert check.measurement("eq:20", D * t, **at, held=[D]).evidence.endswith("only at $D = 1$")
+
+
 @pytest.mark.parametrize(("errors", "holds"), [(3.9, True), (4.1, False), (-4.1, False)])
 def test_four_standard_errors_are_allowed_unless_said_otherwise(errors, holds):
     at = {"at": [{x: 2.0}, {x: 3.0}], "estimate": [4.0 + 0.01 * errors, 9.0], "standard_error": [0.01, 0.01]}
     if holds:
-        assert check.measurement("thm:3", x**2, **at).verdict == "holds"
+        assert check.measurement("thm:3", x**2, **at).verdict == "holds in the cases tried"
         return
     with pytest.raises(CheckFailed, match=r"4\.1 standard errors away from x\*\*2, 4\.0 are allowed"):
         check.measurement("thm:3", x**2, **at)
-    assert check.measurement("thm:3", x**2, **at, within=5).verdict == "holds"
+    assert check.measurement("thm:3", x**2, **at, within=5).verdict == "holds in the cases tried"
 
 
 def test_each_point_needs_an_estimate_and_an_error():
