@@ -15,6 +15,7 @@ Domain: TypeAlias = Mapping[sp.Symbol, tuple[float, float]]
 Point: TypeAlias = dict[sp.Symbol, mpmath.mpf]
 """Value of each symbol."""
 DIGITS = 50
+_UNDONE = (sp.Derivative, sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Subs)
 
 
 def mutants(claim: sp.Expr) -> list[sp.Expr]:
@@ -42,7 +43,7 @@ def _swapped(claim: sp.Expr) -> Iterator[sp.Basic]:
     """Yield the claim with two of its symbols in each other's place."""
     for one, other in combinations(sorted(claim.free_symbols, key=str), 2):
         if one.assumptions0 == other.assumptions0:
-            yield claim.subs({one: other, other: one}, simultaneous=True)
+            yield claim.xreplace({one: other, other: one})
 
 
 def _mutated(node: sp.Basic) -> Iterator[sp.Basic]:
@@ -79,9 +80,16 @@ def sample_points(symbols: set[sp.Symbol], domain: Domain, seed: str, count: int
         seed: different seeds give different points.
         count: how many.
     """
-    draw = random.Random(seed)
+    return list(_sampled(frozenset(symbols), frozenset(domain.items()), seed, count))
+
+
+@lru_cache(maxsize=64)  # every mutant is tried at the same points
+def _sampled(
+    symbols: frozenset[sp.Symbol], domain: frozenset[tuple[sp.Symbol, tuple[float, float]]], seed: str, count: int
+) -> tuple[Point, ...]:
+    draw, intervals = random.Random(seed), dict(domain)
     ordered = sorted(symbols, key=str)
-    return [{s: _value(s, domain.get(s), draw) for s in ordered} for _ in range(count)]
+    return tuple({s: _value(s, intervals.get(s), draw) for s in ordered} for _ in range(count))
 
 
 def _value(symbol: sp.Symbol, interval: tuple[float, float] | None, draw: random.Random) -> mpmath.mpf:
@@ -102,7 +110,8 @@ def _concrete(expression: sp.Expr, seed: str) -> sp.Expr:
             return c[0] + sum(c[1] * a + c[2] * a**2 + sp.Rational(c[3], 7) * a**3 for a in args) + sp.prod(args)
 
         expression = expression.replace(name, polynomial)
-    return expression.doit()
+    # To do what is done already takes SymPy most of the time of a check.
+    return expression.doit() if expression.has(*_UNDONE) else expression
 
 
 @lru_cache(maxsize=64)  # every mutant is held against the same other side

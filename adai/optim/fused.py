@@ -196,7 +196,7 @@ class Kernel:
         return fits
 
     def _take_gradients(self, batch: Batch) -> None:
-        """See to it that each gradient lies as its parameter does; where it did, the same need not be asked again."""
+        """Replace gradients by copies where one lies otherwise than its parameter; else the next need not be asked."""
         pairs = list(zip(batch.params, batch.grads, strict=True))
         # A negative bit marks numbers whose sign is to be changed by whoever reads them.
         if all(_alike(param, grad) and not grad.is_neg() for param, grad in pairs):

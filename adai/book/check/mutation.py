@@ -8,8 +8,8 @@ import sympy as sp
 from adai.book.check.results import CheckFailed, MutantTally
 from adai.book.mutants import mutants
 
-Trial = tuple[str, bool, Callable[[], bool | None]]
-"""A mutant in words, whether the check rejects it, and a function that says whether it means the same as the claim."""
+Trial = tuple[object, bool, Callable[[], bool | None]]
+"""A mutant, whether the check rejects it, and a function that says whether it means the same as the claim."""
 
 
 def try_mutants(
@@ -23,7 +23,7 @@ def try_mutants(
         equivalent: whether a mutant says the same as the claim, decided in another way than the check's own.
         item: the item that the check is of, for errors.
     """
-    return require_rejection([(str(m), rejects(m), partial(equivalent, m)) for m in mutants(claim)], item)
+    return require_rejection([(m, rejects(m), partial(equivalent, m)) for m in mutants(claim)], item)
 
 
 def require_rejection(trials: Iterable[Trial], item: str) -> MutantTally:
@@ -33,7 +33,7 @@ def require_rejection(trials: Iterable[Trial], item: str) -> MutantTally:
         CheckFailed: if a mutant that says something else was accepted, or if not one was rejected.
     """
     trials = list(trials)
-    accepted = [(name, equivalent()) for name, rejected, equivalent in trials if not rejected]
+    accepted = [(str(mutant), equivalent()) for mutant, rejected, equivalent in trials if not rejected]
     kept = [name for name, same in accepted if same]
     blind = [name for name, same in accepted if not same]
     if blind:
