@@ -1,11 +1,13 @@
 """Adai's inertia follows the noise, so it trembles: what that changes, to first order in the variance of g^2 / C.
 
+And it belongs to coordinates: `growing_mode` is how a saddle is left where the Hessian is not diagonal in them.
+
 Letters: x is the mean of 1 - beta_1 of a weight, q = 1 - beta_2, C the variance of its gradient noise, kappa its
 kurtosis. The noise is symmetric and independent from step to step, and the clamp does not act. Time is in iterations.
 First order is good while q kappa is small; the chapters on Adai and on escape times derive the formulas and try them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from adai.theory.kramers import phase_space_time
@@ -93,6 +95,111 @@ def escape_ratio(
         return phase_space_time(lambda u: u**3 - u, -1.0, 0.5, -2.5, temperature, M, 1 / M, (176, 44))
 
     return time(T * hotter, x) / time(T, naive) / (1 + stronger_force(x, q, own)), x
+
+
+def simulated_excess(x: float, q: float, kappa: float, steps: int = 5000, n: int = 400) -> "np.ndarray":
+    """Return D_Adai / D_SGD - 1 = E[W^2 g^2] / C - 1 for n weights, each over that many steps; v_bar does not move.
+
+    Squares of gradients are kappa C with probability 1 / kappa and else 0. What part W of a gradient reaches the weight
+    is found by going back from the last step; nothing is averaged over signs, since they drop out.
+    """
+    import numpy as np
+
+    warm, draw = int(8 / q + 8 / x), np.random.default_rng(0)
+    squares = kappa * (draw.random((steps + 2 * warm, n)) < 1 / kappa)
+    v, rates = np.ones(n), np.empty(squares.shape)
+    for t, square in enumerate(squares):
+        v = v + q * (square - v)
+        rates[t] = np.clip(x * v, 1e-3, 1)
+    to_come, found = np.full(n, 1 / x), np.zeros(n)
+    for t in reversed(range(warm, len(squares))):
+        if t < warm + steps:
+            found += ((rates[t] * to_come) ** 2 - 1) * squares[t] / steps
+        to_come = 1 + (1 - rates[t]) * to_come
+    return found
+
+
+def lead_over_sgd(
+    draw: Callable[["np.random.Generator", int], "np.ndarray"],
+    steps: int,
+    x: float = 0.1,
+    q: float = 0.01,
+    n: int = 3000,
+) -> "np.ndarray":
+    """Return Adai's mean square of the way less SGD's, over eta^2 C, at each step on a flat saddle met in mid-training.
+
+    The mean over all signs of the noise is exact; that over the squares is one over n weights of equal C.
+
+    Args:
+        draw: n values of symmetric noise of variance 1, given a generator.
+        steps: how many.
+        x: beta_0.
+        q: 1 - beta_2.
+        n: weights.
+    """
+    import numpy as np
+
+    rng, v, way, mixed, m2 = np.random.default_rng(3), np.ones(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    lead, warm = np.empty(steps), int(6 / q)
+    for t in range(-warm, steps):
+        square = draw(rng, n) ** 2
+        v = v + q * (square - v)
+        rate = np.clip(x * v / v.mean(), 1e-3, 1)
+        m2 = (1 - rate) ** 2 * m2 + rate**2 * square
+        if t >= 0:
+            way = way - square + m2 - 2 * (1 - rate) * mixed
+            mixed = (1 - rate) * mixed - m2
+            lead[t] = way.mean()
+    return lead
+
+
+def at_a_curved_saddle(h: float, steps: int, x: float = 0.1, q: float = 0.03, n: int = 8000) -> "np.ndarray":
+    """Return the squares of the ways of Adai, of constant inertia 1 - x, and of SGD, under the same uniform noise.
+
+    They are over SGD's mean square, of shape (3, n). The saddle is met in mid-training at its critical point; v_bar
+    does not move.
+
+    Args:
+        h: eta times the size of the negative curvature.
+        steps, x, q, n: as for `lead_over_sgd`.
+    """
+    import numpy as np
+
+    draw, v, way, m = np.random.default_rng(0), np.ones(n), np.zeros((3, n)), np.zeros((3, n))
+    rates = np.array([[x], [x], [1.0]]).repeat(n, axis=1)
+    for t in range(-int(5 / q), steps):
+        g = draw.uniform(-(3**0.5), 3**0.5, n) - h * way * (t >= 0)
+        v = v + q * (g[0] ** 2 - v)
+        rates[0] = np.minimum(x * v, 1)
+        m = m + rates * (g - m)
+        way = way - m if t >= 0 else way
+    squares: np.ndarray = way**2 / np.mean(way[2] ** 2)
+    return squares
+
+
+def growing_mode(M: "np.ndarray", H: "np.ndarray") -> float:
+    """Return the lambda > 0 at which M lambda^2 + lambda + H is singular: theta leaves a saddle like exp(lambda t).
+
+    Args:
+        M: mass of each coordinate, positive, shape (n,); friction is 1.
+        H: the Hessian at the saddle, symmetric, shape (n, n); one eigenvalue is negative.
+
+    Raises:
+        ValueError: if none or more than one is.
+    """
+    import numpy as np
+    from scipy.optimize import brentq
+
+    curvature = np.linalg.eigvalsh(H)
+    if not curvature[0] < 0 < curvature[1]:
+        raise ValueError(
+            f"eigenvalues of H from {curvature[0]} and {curvature[1]}: expected one below 0, the next above"
+        )
+
+    def least(rate: float) -> float:
+        return float(np.linalg.eigvalsh(np.diag(M * rate**2 + rate) + H)[0])
+
+    return float(brentq(least, 0, -curvature[0]))
 
 
 def _balance(move: "np.ndarray", source: "np.ndarray", keeps: float = 1.0) -> "np.ndarray":

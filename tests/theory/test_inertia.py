@@ -54,3 +54,36 @@ def test_a_long_memory_of_v_leaves_the_slope_in_v_and_nothing_else():
     assert flat == pytest.approx(1, abs=0.01) and x == pytest.approx(0.2 / 31, rel=0.01)
     longer, x = inertia.escape_ratio((1, 30), (10, 300), 0.01, 0.1, 0.99999, 3)
     assert longer > 1.05 and x < 0.0055
+
+
+@pytest.mark.parametrize("point", [(0.1, 0.01, 1.5), (0.03, 0.01, 3.0)])
+def test_simulated_squares_diffuse_as_the_formula_says(point):
+    found = inertia.simulated_excess(*point, steps=3000)
+    assert found.mean() == pytest.approx(inertia.excess_diffusion(*point), abs=4 * found.std() / 20)
+    assert found.mean() > 10 * found.std() / 20
+
+
+def test_noise_of_two_values_lags_like_momentum_and_a_gaussian_catches_up():
+    x, steps = 0.1, np.arange(1, 801)
+    lag = -2 * (1 - x) / (x * (2 - x)) * (1 - (1 - x) ** steps)
+    same = inertia.lead_over_sgd(lambda rng, n: rng.choice([-1.0, 1.0], n), 800, n=10)
+    assert same == pytest.approx(lag)
+    gaussian = inertia.lead_over_sgd(lambda rng, n: rng.normal(size=n), 800, n=2000)
+    assert gaussian[-1] == pytest.approx(lag[-1] + 800 * inertia.excess_diffusion(x, 0.01, 3), rel=0.1)
+
+
+def test_a_curved_saddle_is_left_sooner_only_below_the_limit():
+    gentle, steep = (inertia.at_a_curved_saddle(*case, n=6000) for case in ((0.0005, 2000), (0.003, 400)))
+    for ways, sign in ((gentle, 1), (steep, -1)):
+        lead = ways[0] - ways[2]
+        assert sign * lead.mean() > 4 * lead.std() / 6000**0.5
+        assert (ways[1] - ways[2]).mean() < 0
+
+
+def test_the_growing_mode_is_the_eigenvalue_of_the_equations_of_motion():
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+    M, H = np.array([0.5, 8.0, 2.0, 1.0]), turn * [-1, 0.25, 3, 1] @ turn.T
+    motion = np.block([[np.zeros((4, 4)), np.eye(4)], [-H / M[:, None], -np.diag(1 / M)]])
+    assert inertia.growing_mode(M, H) == pytest.approx(np.linalg.eigvals(motion).real.max())
+    with pytest.raises(ValueError, match="one below 0"):
+        inertia.growing_mode(M, H @ H)
