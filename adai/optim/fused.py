@@ -253,7 +253,7 @@ def _count_writing(tensors: list[Tensor]) -> None:
     """Let autograd know, so that it refuses to go back over values that it needs and that are gone."""
     try:
         torch.autograd.graph.increment_version(tensors)
-    except TypeError:  # torch 2.4 takes one at a time
+    except (RuntimeError, TypeError):  # torch 2.4 takes one at a time
         for tensor in tensors:
             torch.autograd.graph.increment_version(tensor)
 

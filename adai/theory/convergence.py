@@ -88,9 +88,17 @@ def expectation(expression: sp.Expr, noise: Mapping[sp.Symbol, Sequence[tuple[sp
 
 
 def fixed_inertia_bound(
-    steps: Number, eta: Number, excess: Number, smoothness: Number, square: Number, beta_max: Number
+    steps: Number,
+    eta: Number,
+    excess: Number,
+    smoothness: Number,
+    square: Number,
+    beta_max: Number,
+    corrected: bool = True,
 ) -> Number:
     """Return a bound on the mean of E|grad L|^2 over the steps, for any inertia in [0, beta_max] fixed in advance.
+
+    It also holds where each coordinate has inertias of its own, if `square` is made of bounds for each coordinate.
 
     Args:
         steps: number of steps, t + 1 in the paper.
@@ -99,9 +107,23 @@ def fixed_inertia_bound(
         smoothness: Lipschitz constant of the gradient.
         square: G^2 + delta^2, the bound on E|g|^2.
         beta_max: largest inertia, below 1.
+        corrected: whether m has its bias correction.
     """
-    noise = smoothness * eta * square * (1 + beta_max) / (2 * (1 - beta_max) ** 2)
-    return excess / ((1 - beta_max) * eta * steps) + noise
+    age = beta_max / (1 - beta_max)
+    noise = smoothness * eta * square * (2**0.5 * age + 0.5)
+    return excess / (eta * steps) + noise + (0 if corrected else square * age / steps)
+
+
+def least_slope_bound(
+    steps: Number, eta: Number, excess: Number, smoothness: Number, square: Number, beta_max: Number
+) -> Number:
+    """Return a bound on the least E|grad L|^2 of the steps, for one inertia in [0, beta_max] a step, fixed in advance.
+
+    m has its bias correction. Without it, `steps` is the sum over the steps of 1 - beta_0 beta_1 ... beta_t.
+
+    Args as for `fixed_inertia_bound`.
+    """
+    return excess / (eta * steps) + smoothness * eta * square * (1 + beta_max) / (2 * (1 - beta_max))
 
 
 def constant_inertia_bound(

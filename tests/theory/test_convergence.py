@@ -12,6 +12,7 @@ from adai.theory.convergence import (
     descend,
     expectation,
     fixed_inertia_bound,
+    least_slope_bound,
     mean_push,
     momentum,
     total_weights,
@@ -122,7 +123,7 @@ def test_the_bounds_hold_and_are_not_idle(beta):
         m = beta * m + (1 - beta) * (slope + draw.choice([-1.0, 1.0], size=200))
         x = x - eta * m
     problem = {"steps": steps, "eta": eta, "excess": 1.5, "smoothness": 1.0, "square": 2.0}
-    general = fixed_inertia_bound(**problem, beta_max=beta)
+    general = fixed_inertia_bound(**problem, beta_max=beta, corrected=False)
     constant = constant_inertia_bound(**problem, beta1=beta)
     assert total < min(general, constant)
     assert constant < (10 if beta < 0.9 else 20) * total
@@ -131,7 +132,9 @@ def test_the_bounds_hold_and_are_not_idle(beta):
 def test_the_bounds_are_those_computed_by_hand():
     problem = {"steps": 100, "eta": 0.1, "excess": 1.0, "smoothness": 2.0, "square": 3.0}
     assert fixed_inertia_bound(**problem, beta_max=0.0) == pytest.approx(0.1 + 0.3)
-    assert fixed_inertia_bound(**problem, beta_max=0.5) == pytest.approx(0.2 + 0.3 * 1.5 / 0.25)
+    assert fixed_inertia_bound(**problem, beta_max=0.5) == pytest.approx(0.1 + 0.3 + 0.6 * 2**0.5)
+    assert fixed_inertia_bound(**problem, beta_max=0.5, corrected=False) == pytest.approx(0.43 + 0.6 * 2**0.5)
+    assert least_slope_bound(**problem, beta_max=0.5) == pytest.approx(0.1 + 0.3 * 3)
     assert constant_inertia_bound(**problem, beta1=0.0) == pytest.approx(0.2 + 0.2 * 3)
     assert constant_inertia_bound(**problem, beta1=0.5) == pytest.approx(0.2 + (0.2 + 0.2**2) * 3)
 
@@ -140,3 +143,40 @@ def test_constant_inertia_costs_at_second_order():
     n = sp.Symbol("n", positive=True)
     with_, without = (constant_inertia_bound(n, 1 / sp.sqrt(n), 1, 2, 3, b) for b in (sp.Rational(9, 10), 0))
     assert sp.simplify((with_ - without) * n - 81 * 4 * 3) == 0
+
+
+def exact_squares(draw, beta_max, coordinates):
+    """Return the means of the squared slope over all paths of seven steps on L = sum of cos, and the bounds' arguments.
+
+    The inertias are given, 0 in the first step, and the noise takes two values, alike in all coordinates.
+    """
+    steps, eta = 7, float(np.exp(draw.uniform(-3, 1)))
+    beta = beta_max * draw.integers(0, 2, size=(steps, coordinates))
+    beta[0] = 0
+    p, size = draw.choice([0.5, 0.2, 0.05]), float(np.exp(draw.uniform(-2, 1)))
+    coins = np.array(list(itertools.product([0, 1], repeat=steps)))
+    chance, noise = np.where(coins, 1 - p, p).prod(axis=1), size * np.where(coins, -p, 1 - p)
+    x, m, squares = np.tile(draw.uniform(0, 6, coordinates), (len(coins), 1)), 0.0, []
+    excess = (np.cos(x[0]) + 1).sum()
+    for t in range(steps):
+        squares.append(chance @ (np.sin(x) ** 2).sum(axis=1))
+        m = beta[t] * m + (1 - beta[t]) * (noise[:, [t]] - np.sin(x))
+        x = x - eta * m
+    square = coordinates * (1 + p * (1 - p) * size**2)
+    return np.array(squares), {"steps": steps, "eta": eta, "excess": excess, "smoothness": 1.0, "square": square}
+
+
+@pytest.mark.parametrize("beta_max", [0.1, 0.5, 0.9])
+def test_no_sequence_of_inertias_breaks_the_bounds(beta_max):
+    draw = np.random.default_rng(6)
+    for _ in range(200):
+        squares, problem = exact_squares(draw, beta_max, coordinates=2)
+        assert squares.mean() <= fixed_inertia_bound(**problem, beta_max=beta_max)
+        squares, problem = exact_squares(draw, beta_max, coordinates=1)
+        assert squares.min() <= least_slope_bound(**problem, beta_max=beta_max)
+
+
+def test_sgd_attains_the_bound_on_the_least_slope():
+    variance = 1 / (2 * 0.01 - 0.01**2) * 0.01**2  # of SGD on a parabola of curvature 1, noise of variance 1
+    bound = least_slope_bound(1, 0.01, excess=0.0, smoothness=1.0, square=1 + variance, beta_max=0.0)
+    assert bound == pytest.approx(variance)

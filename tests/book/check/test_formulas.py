@@ -49,7 +49,9 @@ def test_identity_compares_matrices_entry_by_entry():
     ],
 )
 def test_an_identity_says_whether_symbols_showed_it(derived, printed, evidence):
-    assert check.identity("eq:2", derived, printed).evidence == f"both sides equal {evidence}"
+    found = check.identity("eq:2", derived, printed)
+    assert found.evidence == f"both sides equal {evidence}"
+    assert (found.verdict == "holds") == (evidence == "by symbols")
 
 
 def test_identity_holds_for_unknown_functions():
