@@ -45,7 +45,8 @@ def violation(derived: sp.Expr, printed: sp.Expr, relation: str, domain: Domain,
     ratio, at = largest_ratio(sp.sympify(lesser), sp.sympify(greater), domain, item, 2000)
     if ratio <= 1 + 1e-9:
         return ""
-    place = {s: mpmath.mpf(at[s.name]) for s in sp.sympify(derived).free_symbols | sp.sympify(printed).free_symbols}
+    symbols = sp.sympify(derived).free_symbols | sp.sympify(printed).free_symbols
+    place = {s: mpmath.mpf(at[s.name]) for s in sorted(symbols, key=str)}
     left, right = (evaluator(sp.sympify(side), item)(place) for side in (derived, printed))
     if not (left > right if relation == "<=" else left < right):
         return ""  # it was a matter of rounding

@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from adai.book.check.decision import difference, exceeds_nowhere, largest_ratio, vanishes, vanishing_order
+from adai.book.check.decision import difference, exceeds_nowhere, largest_ratio, vanishes, vanishing_order, violation
 from adai.book.mutants import sample_points
 
 x, y = sp.symbols("x y", positive=True)
@@ -14,6 +14,12 @@ def test_a_difference_is_told_with_a_point():
     # One part in a million differs as surely as any.
     assert "instead of" in difference(x, x * (1 + sp.Rational(1, 10**6)), {}, "eq:2")
     assert difference(x, 1 / sp.floor(x / 10), {}, "eq:2") == "the printed form divides by zero"
+
+
+def test_the_point_of_a_violation_is_told_in_alphabetical_order():
+    symbols = sp.symbols("a:h", positive=True)  # as many as a set would hardly keep in order
+    told = violation(2 * sum(symbols), sum(symbols), "<=", {}, "eq:2")
+    assert [part.split(" = ")[0][-1] for part in told.partition(" at ")[2].split(", ")] == list("abcdefgh")
 
 
 @pytest.mark.parametrize(
