@@ -53,13 +53,29 @@ def violation(derived: sp.Expr, printed: sp.Expr, relation: str, domain: Domain,
     ratio, at = largest_ratio(sp.sympify(lesser), sp.sympify(greater), domain, item, 2000)
     if ratio <= 1 + 1e-9:
         return ""
-    left, right = sp.sympify(derived), sp.sympify(printed)
-    place = {s: mpmath.mpf(at[s.name]) for s in sorted(left.free_symbols | right.free_symbols, key=str)}
-    left, right = (evaluator(side, item)(place) for side in (left, right))
+    symbols = sp.sympify(derived).free_symbols | sp.sympify(printed).free_symbols
+    place = {s: mpmath.mpf(at[s.name]) for s in sorted(symbols, key=str)}
+    left, right = (evaluator(sp.sympify(side), item)(place) for side in (derived, printed))
     if not (left > right if relation == "<=" else left < right):
         return ""  # it was a matter of rounding
     where = ", ".join(f"${latex(s)} = {mpmath.nstr(v, 3)}$" for s, v in place.items())
     return f"{mpmath.nstr(left, 4)} is not ${LATEX[relation]}$ {mpmath.nstr(right, 4)}" + f" at {where}" * bool(where)
+
+
+def differs_at_corners(derived: sp.Expr, printed: sp.Expr, domain: Domain, item: str) -> bool:
+    """Return whether two formulas differ, or one has no value, at a corner of the domain, which random points miss."""
+    symbols = sorted(derived.free_symbols | printed.free_symbols, key=str)
+    corners = itertools.islice(itertools.product(*(domain.get(s) or default_interval(s) for s in symbols)), 256)
+    places = [{s: mpmath.mpf(x) for s, x in zip(symbols, corner, strict=True)} for corner in corners]
+    for sides in zip(_entries(derived), _entries(printed), strict=True):
+        left, right = (evaluator(side, item) for side in sides)
+        try:
+            values = [(left(at), right(at)) for at in places]
+        except ZeroDivisionError:
+            return True
+        if any(abs(x - y) > mpmath.mpf(10) ** -12 * (abs(x) + abs(y)) for x, y in values):
+            return True
+    return False
 
 
 def vanishes(expression: sp.Expr) -> bool:

@@ -6,7 +6,15 @@ from functools import cache
 
 import sympy as sp
 
-from adai.book.check.decision import difference, exceeds_nowhere, largest_ratio, vanishes, vanishing_order, violation
+from adai.book.check.decision import (
+    difference,
+    differs_at_corners,
+    exceeds_nowhere,
+    largest_ratio,
+    vanishes,
+    vanishing_order,
+    violation,
+)
 from adai.book.check.mutation import try_mutants
 from adai.book.check.results import Check, CheckFailed, equation, latex
 from adai.book.mutants import Domain, equal_at_random_points, sample_points
@@ -331,7 +339,10 @@ def require_under(
     """
     there = {**domain, **condition.domain}
     sides = [sp.sympify(side).subs(dict(condition.at), simultaneous=True) for side in (derived, printed)]
-    if failure := violation(sides[0], sides[1], relation, there, item):
+    failure = violation(sides[0], sides[1], relation, there, item)
+    if not failure and relation == "=" and condition.domain and differs_at_corners(sides[0], sides[1], there, item):
+        failure = "at a corner of the domain"
+    if failure:
         raise CheckFailed(f"{item}: the printed form fails {condition.words}, too ({failure})")
 
 

@@ -110,6 +110,8 @@ class _Printer(LatexPrinter):  # type: ignore[misc]  # SymPy has no types
         if not derivative.expr.is_Mul:
             return shown
         product = self._print(derivative.expr)  # without brackets, (P L')' and P' L' would look alike
+        if not shown.endswith(product):  # where it begins with a minus, it has brackets
+            return shown
         return rf"{shown.removesuffix(product)}\left({product}\right)"
 
 

@@ -16,6 +16,12 @@ def test_a_difference_is_told_with_a_point():
     assert difference(x, 1 / sp.floor(x / 10), {}, "eq:2") == "the printed form divides by zero"
 
 
+def test_the_point_of_a_violation_is_told_in_alphabetical_order():
+    symbols = sp.symbols("a:h", positive=True)  # as many as a set would hardly keep in order
+    told = violation(2 * sum(symbols), sum(symbols), "<=", {}, "eq:2")
+    assert [part.split(" = ")[0][-1] for part in told.partition(" at ")[2].split(", ")] == list("abcdefgh")
+
+
 @pytest.mark.parametrize(
     "zero",
     [

@@ -45,6 +45,7 @@ def test_mutants_that_were_not_rejected_are_told_in_the_words_of_the_kind():
         (sp.Symbol(r"\partial_t\sigma^2") * x, r"{\partial_t\sigma^2} x"),
         (sp.Symbol("C_2+C_3") * x, r"\left(C_2+C_3\right) x"),
         (sp.Derivative(P(x) * L(x), x), r"\frac{d}{d x} \left(L{\left(x \right)} P{\left(x \right)}\right)"),
+        (sp.Derivative(-x * P(x), x), r"\frac{d}{d x} \left(- x P{\left(x \right)}\right)"),
         (sp.Derivative(P(x), x) * L(x), r"L{\left(x \right)} \frac{d}{d x} P{\left(x \right)}"),
     ],
 )
