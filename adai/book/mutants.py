@@ -92,12 +92,15 @@ def _sampled(
     return tuple({s: _value(s, intervals.get(s), draw) for s in ordered} for _ in range(count))
 
 
+def default_interval(symbol: sp.Symbol) -> tuple[float, float]:
+    """Return an interval that fits a symbol's assumptions."""
+    if symbol.is_integer:
+        return (1, 7) if symbol.is_positive else (-6, 6)
+    return (0.25, 2.5) if symbol.is_positive else (-2.5, -0.25) if symbol.is_negative else (-2.5, 2.5)
+
+
 def _value(symbol: sp.Symbol, interval: tuple[float, float] | None, draw: random.Random) -> mpmath.mpf:
-    if interval is None:
-        interval = (0.25, 2.5) if symbol.is_positive else (-2.5, -0.25) if symbol.is_negative else (-2.5, 2.5)
-        if symbol.is_integer:
-            interval = (1, 7) if symbol.is_positive else (-6, 6)
-    low, high = interval
+    low, high = interval or default_interval(symbol)
     return mpmath.mpf(draw.randint(int(low), int(high)) if symbol.is_integer else draw.uniform(low, high))
 
 

@@ -10,7 +10,15 @@ import mpmath
 import sympy as sp
 
 from adai.book.check.results import LATEX, latex
-from adai.book.mutants import DIGITS, Domain, Point, equal_at_random_points, evaluator, sample_points
+from adai.book.mutants import (
+    DIGITS,
+    Domain,
+    Point,
+    default_interval,
+    equal_at_random_points,
+    evaluator,
+    sample_points,
+)
 
 
 def difference(derived: sp.Expr, printed: sp.Expr, domain: Domain, item: str) -> str:
@@ -45,8 +53,9 @@ def violation(derived: sp.Expr, printed: sp.Expr, relation: str, domain: Domain,
     ratio, at = largest_ratio(sp.sympify(lesser), sp.sympify(greater), domain, item, 2000)
     if ratio <= 1 + 1e-9:
         return ""
-    place = {s: mpmath.mpf(at[s.name]) for s in sp.sympify(derived).free_symbols | sp.sympify(printed).free_symbols}
-    left, right = (evaluator(sp.sympify(side), item)(place) for side in (derived, printed))
+    left, right = sp.sympify(derived), sp.sympify(printed)
+    place = {s: mpmath.mpf(at[s.name]) for s in sorted(left.free_symbols | right.free_symbols, key=str)}
+    left, right = (evaluator(side, item)(place) for side in (left, right))
     if not (left > right if relation == "<=" else left < right):
         return ""  # it was a matter of rounding
     where = ", ".join(f"${latex(s)} = {mpmath.nstr(v, 3)}$" for s, v in place.items())
@@ -104,7 +113,7 @@ def largest_ratio(
         except (ZeroDivisionError, OverflowError, ValueError, TypeError):  # TypeError: a side is not real
             return -math.inf
 
-    boxes = [domain.get(s, (0.25, 2.5) if s.is_positive else (-2.5, 2.5)) for s in symbols]
+    boxes = [domain.get(s) or default_interval(s) for s in symbols]
     corners = itertools.islice(itertools.product(*boxes), 256)
     sampled = _sampled(tuple(symbols), frozenset(domain.items()), seed, tries)
     best = max(itertools.chain(corners, sampled), key=ratio)

@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from adai.book.check.decision import difference, exceeds_nowhere, largest_ratio, vanishes, vanishing_order
+from adai.book.check.decision import difference, exceeds_nowhere, largest_ratio, vanishes, vanishing_order, violation
 from adai.book.mutants import sample_points
 
 x, y = sp.symbols("x y", positive=True)
@@ -52,5 +52,13 @@ def test_the_search_tries_corners_and_refines_what_it_found():
 def test_the_search_leaves_out_points_without_a_value_and_keeps_integers_whole():
     assert largest_ratio(sp.sqrt(x - 1), sp.Integer(1), {x: (0, 2)}, "eq:79", tries=20)[0] == 1
     n = sp.Symbol("n", positive=True, integer=True)
+    assert largest_ratio(1 / n, sp.Integer(1), {}, "eq:79", tries=0) == (1.0, {"n": 1})  # at a corner
     between = 1 / (1 + (n - sp.Rational(5, 2)) ** 2)
     assert largest_ratio(between, sp.Integer(1), {n: (1, 7)}, "eq:79", tries=50)[0] == 0.8
+
+
+def test_a_violation_is_told_in_one_order_on_any_day():
+    a, b, c = sp.symbols("a b c", positive=True)
+    told = violation(a + b + c, sp.Integer(0), "<=", {}, "eq:79")
+    assert told.index("$a =") < told.index("$b =") < told.index("$c =")
+    assert violation(x, x + y, "<=", {}, "eq:79") == "" == violation(x, x, ">=", {}, "eq:79")
