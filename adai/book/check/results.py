@@ -68,7 +68,8 @@ class Check:
 
     def _mutants_in_words(self) -> str:
         tried, rejected, kept = self.mutants["tried"], self.mutants["rejected"], self.mutants["equivalent"]
-        same = {"bound": "are still true", "measurement": "are too close to tell"}.get(self.kind, "say the same")
+        kind = "bound" if r"\le" in self.corrected else self.kind  # whose mutants are the corrected bound's
+        same = {"bound": "are still true", "measurement": "are too close to tell"}.get(kind, "say the same")
         return f"; {rejected} of {tried} mutants rejected" * bool(tried) + f", {len(kept)} {same}" * bool(kept)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mapping[str, object]:
