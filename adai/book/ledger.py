@@ -13,11 +13,11 @@ from typing import Any
 from adai import records
 from adai.book.items import EXPERIMENTS, HOME, NOTEBOOK, part
 from adai.book.paper import printed
-from adai.book.verdicts import NOT_REPRODUCED, OPEN, REFUTED, SEVERITY, worst
+from adai.book.verdicts import NOT_REPRODUCED, OPEN, REFUTED, SEVERITY, SLIP, worst
 
 MIME = "application/vnd.adai.check+json"
 _SHAKY = (*REFUTED, OPEN, NOT_REPRODUCED)
-"""Verdicts on which nothing can rest."""
+"""Verdicts of what fails as it is printed, or may."""
 
 
 @dataclass
@@ -102,13 +102,16 @@ def inherited(entry: Entry, by_id: dict[str, Entry]) -> str:
 
 
 def state(entry: Entry, by_id: dict[str, Entry]) -> str:
-    """Return 'planned' for what has no check, 'refuted', 'inherits' for what rests on such items, or 'founded'."""
+    """Return 'planned' for what has no check, 'refuted', 'inherits' for what rests on such items, or 'founded'.
+
+    What rests on a slip of the pen is founded: the paper itself goes on with the right form.
+    """
     if not entry.checked:
         return "planned"
     if entry.verdict in _SHAKY:
         return "refuted"
-    below = inherited(entry, by_id)
-    return "founded" if not below or (below in SEVERITY and below not in _SHAKY) else "inherits"
+    firm = {*SEVERITY, ""} - {*_SHAKY} | {SLIP}
+    return "founded" if inherited(entry, by_id) in firm else "inherits"
 
 
 def main(as_json: bool = False, only: str | None = None) -> int:

@@ -84,9 +84,12 @@ def test_an_item_inherits_what_it_rests_on_all_the_way_down(book):
         earned("eq:19", uses=["eq:3"]),
         earned("eq:3", verdict="leading order"),
         earned("eq:20", uses=["eq:2"]),
+        earned("eq:12", uses=["eq:11"]),
+        earned("eq:11", kind="refuted", verdict="slip"),
     )
     assert ledger.inherited(entries["eq:47"], entries) == "wrong"
     expected = {"eq:44": "refuted", "eq:47": "inherits", "eq:19": "founded", "eq:20": "inherits", "eq:2": "planned"}
+    expected |= {"eq:11": "refuted", "eq:12": "founded"}  # the paper goes on with what is right
     assert {item: ledger.state(entries[item], entries) for item in expected} == expected
 
 
