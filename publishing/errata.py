@@ -86,7 +86,8 @@ def chapter_errata(notebook: Path, root: Path = ROOT) -> list[Erratum]:
 def _with_absolute_links(text: str, notebook: str) -> str:
     """Return a chapter's text with absolute links to other pages, so that they work on any page."""
     folder = notebook.rpartition("/")[0]
-    return re.sub(r"\]\((?![a-z]+:|[/#])", f"](/{folder}/", text).strip()
+    text = text.replace("](#", f"](/{notebook}.ipynb#")
+    return re.sub(r"\]\((?![a-z]+:|/)", f"](/{folder}/", text).strip()
 
 
 def book_errata(root: Path = ROOT) -> list[Erratum]:

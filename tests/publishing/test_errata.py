@@ -82,7 +82,8 @@ def test_the_heaviest_come_first(tmp_path):
 def test_links_still_lead_there_from_another_page(tmp_path):
     text = "See [there](sgd.ipynb), [here](#eq), [out](https://a.org) and {eq}`eq:1`."
     (found,) = errata.chapter_errata(chapter(tmp_path, shown("eq:1"), box("Equation (1)", text)), tmp_path)
-    assert found.text == "See [there](/book/diffusion/sgd.ipynb), [here](#eq), [out](https://a.org) and {eq}`eq:1`."
+    there = "[there](/book/diffusion/sgd.ipynb), [here](/book/diffusion/sgd.ipynb#eq)"
+    assert found.text == f"See {there}, [out](https://a.org) and {{eq}}`eq:1`."
 
 
 def test_every_erratum_of_the_book_says_what_is_printed_what_holds_and_how_much_it_matters():
